@@ -1,0 +1,88 @@
+/**
+ * The only place where ZeroMQ sockets are made. Every option that has a dangerous default is set here, on every socket:
+ * message size, high-water marks, heartbeats, time limits of connecting, linger.
+ */
+import { Dealer, Publisher, Router, Subscriber, XPublisher, XSubscriber } from 'zeromq'
+import { LIMITS } from '../protocol/limits.ts'
+
+export { type Peers, watchPeers } from './socket-peers.ts'
+export { type ReadOptions, readLoop } from './socket-reader.ts'
+export { createWriter, type Frames, type Writer, type WriterOptions } from './socket-writer.ts'
+
+export type SocketKinds = {
+  router: Router
+  dealer: Dealer
+  pub: Publisher
+  sub: Subscriber
+  xpub: XPublisher
+  xsub: XSubscriber
+}
+export type SocketKind = keyof SocketKinds
+export type AnySocket = SocketKinds[SocketKind]
+
+export type SocketOptions = {
+  /** Largest frame accepted, bytes; who sends a larger one is disconnected. Default LIMITS.frameBytes. */
+  maxMessageSize?: number
+  /** Most messages queued to one peer, and from one peer. Default 1,000. */
+  sendHighWaterMark?: number
+  receiveHighWaterMark?: number
+  /** How long closing holds on to what is not sent yet, milliseconds. Default 0. */
+  linger?: number
+  /** A dealer that connects: queue only to peers that are there, so that nothing waits in the pipe of one that is gone. */
+  immediate?: boolean
+}
+
+/**
+ * Makes a socket. A router never waits for a peer: it is `mandatory` with a send timeout of 0, so sending to a slow peer
+ * fails with EAGAIN, to one that is gone with EHOSTUNREACH (see `onDrop` of `createWriter`), and all others go on.
+ */
+export function createSocket<K extends SocketKind>(kind: K, options: SocketOptions = {}): SocketKinds[K] {
+  return MAKERS[kind](options) as SocketKinds[K]
+}
+
+/**
+ * Binds.
+ * @param url `tcp://address:port`; port `*` is any free one
+ * @returns the endpoint as bound
+ * @throws an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL …) whose message is the address alone
+ */
+export async function bindSocket(socket: AnySocket, url: string): Promise<string> {
+  try {
+    await socket.bind(url)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw Object.assign(new Error(`address ${url}`), { code })
+  }
+  return socket.lastEndpoint ?? url
+}
+
+const common = (options: SocketOptions) => ({
+  maxMessageSize: options.maxMessageSize ?? LIMITS.frameBytes,
+  linger: options.linger ?? 0,
+  // Run by libzmq's own thread: they find dead connections, not busy or stuck processes.
+  heartbeatInterval: 1000,
+  heartbeatTimeout: 3000,
+  heartbeatTimeToLive: 3000,
+  handshakeInterval: 5000,
+  connectTimeout: 2000,
+  reconnectInterval: 100,
+  reconnectMaxInterval: 1000,
+  // A restarted cluster finds hundreds of clients connecting at once.
+  backlog: 1024,
+})
+const HIGH_WATER_MARK = 1000
+const sending = (options: SocketOptions) => ({ sendHighWaterMark: options.sendHighWaterMark ?? HIGH_WATER_MARK })
+const receiving = (options: SocketOptions) => ({
+  receiveHighWaterMark: options.receiveHighWaterMark ?? HIGH_WATER_MARK,
+})
+const both = (options: SocketOptions) => ({ ...common(options), ...sending(options), ...receiving(options) })
+
+const MAKERS: { [K in SocketKind]: (options: SocketOptions) => SocketKinds[K] } = {
+  // Handover: a client that comes back under its own identity takes over from its half-open old connection.
+  router: (options) => new Router({ ...both(options), mandatory: true, handover: true, sendTimeout: 0 }),
+  dealer: (options) => new Dealer({ ...both(options), immediate: options.immediate ?? false }),
+  pub: (options) => new Publisher({ ...common(options), ...sending(options) }),
+  sub: (options) => new Subscriber({ ...common(options), ...receiving(options) }),
+  xpub: (options) => new XPublisher(both(options)),
+  xsub: (options) => new XSubscriber(both(options)),
+}
