@@ -97,7 +97,8 @@ function install() {
   })
   if (done.error?.code === 'ENOENT') throw new SetupError('npm was not found; it comes with Node')
   if (done.status === 0) return
-  process.stderr.write(`${done.stdout}${done.stderr}`)
+  // What went wrong comes first; a list of npm's options may follow it.
+  process.stderr.write(`${done.stderr.split('\n').slice(0, 15).join('\n')}\n`)
   const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET/.test(done.stderr)
   const why = offline ? 'npm could not reach its registry; is there a network?' : 'what npm said is above'
   throw new SetupError(`dependencies could not be installed: ${why}`)
