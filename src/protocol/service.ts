@@ -2,7 +2,7 @@
  * The contract of a service: one object, one file. The core orders and applies its events without knowing any of them.
  */
 import type { Data } from './envelope.ts'
-import type { ErrorCode, Refusal } from './errors.ts'
+import { type ErrorCode, type Refusal, refuse } from './errors.ts'
 
 /**
  * How a request is answered:
@@ -32,14 +32,28 @@ export type Query = {
 /** What `read` says when it does not refuse. */
 export type Answer = { data: Data } | { query: Query }
 
-type Base = {
-  name: string
-  /**
-   * Checks and normalises the request's data (no state). Anything but a refusal is handed on to `prepare` or `read`.
-   * Must not throw on any decoded MessagePack.
-   */
-  check(data: Data): { request: Data } | { refusal: Refusal }
+/** What a schema says of a request: the normalised data, or what is wrong where. Zod's schemas fit. */
+export type Schema = {
+  safeParse(
+    data: unknown,
+  ):
+    | { success: true; data: unknown }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } }
 }
+
+type Base = { name: string; schema: Schema }
+
+/** Checks a request against a service's schema. An issue may carry one of our codes as `params.code`. */
+export function checkRequest(schema: Schema, data: Data): { request: Data } | { refusal: Refusal } {
+  const result = schema.safeParse(data)
+  if (result.success) return { request: result.data as Data }
+  const issues = result.error.issues as readonly Issue[]
+  const issue = issues.find((one) => one.params?.code !== undefined) ?? issues[0]
+  if (issue?.params?.code !== undefined) return { refusal: refuse(issue.params.code, issue.message) }
+  return { refusal: refuse('bad_request', `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'is not right'}`) }
+}
+
+type Issue = { path: readonly PropertyKey[]; message: string; params?: { code?: ErrorCode } }
 
 export type StatelessService = Base & { ack: 'stateless'; answer(request: Data): Data }
 

@@ -1,0 +1,248 @@
+/**
+ * Restart: from what the disk holds to a replica's state.
+ *
+ * Beyond the last checkpoint a public line is kept when it is whole, continues the positions without a gap across all
+ * files, and is what the journal says it must be; the rest is cut (only a power cut leaves any). Lines that were copied
+ * and journalled but not written yet are written now. Then the journal's events are taken up again, every origin up to
+ * its first gap and its seal.
+ */
+
+import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
+import type { Origin, Seqs } from '../protocol/replica.ts'
+import type { Application } from '../protocol/service.ts'
+import { readDigest, showDigest } from './hash.ts'
+import type { JournalRecord } from './journal.ts'
+import { addLine, createLineWriter, lineEnds, type ParsedLine, parseLine, SKIPPED, takeLines } from './lines.ts'
+import { applyLine } from './ordering.ts'
+import { appendBatch, createOriginLog, cutAt, type OriginLog } from './origin_log.ts'
+import type { Restored } from './state.ts'
+import type { Checkpoint } from './types.ts'
+import { advance, createWindow, findId, NO_OUTCOME, SUCCESS, type Window } from './window.ts'
+
+export const EMPTY_CHECKPOINT: Checkpoint = { position: 0, ordered: {}, digest: '0000000000000000', clock: 0 }
+
+export type Found = {
+  checkpoint: Checkpoint
+  /** The services' state at the checkpoint. */
+  state: unknown
+  /** With the ids of the lines up to the checkpoint (`rememberLines`). */
+  window: Window
+  /** Per public file, the bytes behind the checkpoint. */
+  tails: Map<string, Uint8Array>
+  journal: JournalRecord[]
+}
+
+export type Recovery = {
+  restored: Restored
+  /** Per public file, how many bytes of its tail stay. */
+  keep: Map<string, number>
+  /** Per public file, lines to append behind those. */
+  append: Map<string, Uint8Array>
+}
+
+/** Makes the state to start with. Pure: the caller cuts and appends. */
+export function recover(app: Application, found: Found): Recovery {
+  const journalled = indexJournal(found.journal)
+  const fold = {
+    ...{ app, state: found.state, window: found.window, digest: readDigest(found.checkpoint.digest) },
+    ...{ position: found.checkpoint.position, clock: found.checkpoint.clock },
+  }
+  const ordered: Seqs = { ...found.checkpoint.ordered }
+  const takeLine = (line: ParsedLine): boolean => {
+    if (line.n !== fold.position + 1 || line.seq !== (ordered[line.origin] ?? 0) + 1) return false
+    applyLine(fold, line)
+    ordered[line.origin] = line.seq
+    return true
+  }
+  const keep = keepTails(found.tails, journalled, takeLine)
+  const append = appendCopied(journalled.copied, fold, takeLine)
+  const { known, installed } = journalled
+  const logs = rebuildLogs(found.journal, ordered, installed)
+  for (const log of logs.values()) for (const event of log.events) fold.clock = Math.max(fold.clock, event.clock)
+  const checkpoint = { position: fold.position, ordered, digest: showDigest(fold.digest), clock: fold.clock }
+  return { restored: { checkpoint, state: fold.state, window: fold.window, known, installed, logs }, keep, append }
+}
+
+type Copied = { log: string; bytes: Uint8Array }
+type Journalled = {
+  events: Map<string, { log: string; bytes: Uint8Array }>
+  copied: Map<number, Copied>
+  known: Restored['known']
+  installed: Restored['installed']
+}
+
+const keyOf = (origin: string, seq: number): string => `${origin} ${seq}`
+
+function indexJournal(records: readonly JournalRecord[]): Journalled {
+  const index: Journalled = { events: new Map(), copied: new Map(), known: null, installed: null }
+  for (const record of records) {
+    if (record.type === 'known') {
+      if (record.view.number >= (index.known?.number ?? 0)) index.known = record.view
+    } else if (record.type === 'installed') index.installed = record.installed
+    else if (record.type === 'events') {
+      let seq = record.from
+      for (const [log, bytes] of eventLines(record)) index.events.set(keyOf(record.origin, seq++), { log, bytes })
+    } else {
+      for (const [log, lines] of record.files) {
+        for (const [start, end] of spans(lines)) {
+          const line = parseLine(textOf(lines, start, end), log)
+          if (line !== null) index.copied.set(line.n, { log, bytes: lines.subarray(start, end) })
+        }
+      }
+    }
+  }
+  return index
+}
+
+/** Walks the tails in order of position; returns how much of each stays. */
+function keepTails(
+  tails: Map<string, Uint8Array>,
+  journalled: Journalled,
+  takeLine: (line: ParsedLine) => boolean,
+): Map<string, number> {
+  const keep = new Map<string, number>()
+  const lines: { line: ParsedLine; file: string; bytes: Uint8Array; end: number }[] = []
+  for (const [file, bytes] of tails) {
+    keep.set(file, 0)
+    for (const [start, end] of spans(bytes)) {
+      const line = parseLine(textOf(bytes, start, end), file)
+      if (line === null) break
+      lines.push({ line, file, bytes: bytes.subarray(start, end), end })
+    }
+  }
+  lines.sort((a, b) => a.line.n - b.line.n)
+  for (const { line, file, bytes, end } of lines) {
+    if (!isJournalled(line, file, bytes, journalled) || !takeLine(line)) break
+    keep.set(file, end)
+  }
+  return keep
+}
+
+function isJournalled(line: ParsedLine, file: string, bytes: Uint8Array, journalled: Journalled): boolean {
+  const copied = journalled.copied.get(line.n)
+  if (copied !== undefined && copied.log === file && Buffer.compare(copied.bytes, bytes) === 0) return true
+  const event = journalled.events.get(keyOf(line.origin, line.seq))
+  if (event === undefined || event.log !== line.log) return false
+  const writer = createLineWriter()
+  const skipped = file === SKIPPED && line.skipped !== null ? { log: line.log, reason: line.skipped } : undefined
+  addLine(writer, line.n, event.bytes, 0, event.bytes.length, skipped)
+  return Buffer.compare(takeLines(writer), bytes) === 0
+}
+
+function appendCopied(
+  copied: Map<number, Copied>,
+  fold: { position: number },
+  takeLine: (line: ParsedLine) => boolean,
+): Map<string, Uint8Array> {
+  const parts = new Map<string, Uint8Array[]>()
+  for (;;) {
+    const next = copied.get(fold.position + 1)
+    if (next === undefined) break
+    const line = parseLine(textOf(next.bytes, 0, next.bytes.length), next.log)
+    if (line === null || !takeLine(line)) break
+    parts.set(next.log, [...(parts.get(next.log) ?? []), next.bytes])
+  }
+  return new Map([...parts].map(([log, lines]) => [log, Buffer.concat(lines)]))
+}
+
+function rebuildLogs(
+  records: readonly JournalRecord[],
+  ordered: Seqs,
+  installed: Restored['installed'],
+): Restored['logs'] {
+  const logs: Restored['logs'] = new Map()
+  for (const record of records) {
+    if (record.type !== 'events') continue
+    let log = logs.get(record.origin)
+    if (log === undefined) {
+      log = createOriginLog(record.origin, ordered[record.origin] ?? 0)
+      logs.set(record.origin, log)
+    }
+    if (record.from > log.held + 1) continue
+    const head = [...eventLines(record)].map(([name, bytes]) => {
+      const line = parseLine(textOf(bytes, 0, bytes.length), name)
+      if (line === null) throw new Error(`the journal has an unreadable event of ${record.origin}`)
+      return [line.clock, name, line.id, bytes.length] as [number, string, string, number]
+    })
+    appendBatch(log, record.from, head, record.lines)
+  }
+  for (const log of [...logs.values()]) {
+    log.committed = log.held
+    if (!survives(log, installed)) logs.delete(log.origin)
+  }
+  return logs
+}
+
+/** Cuts a log at its seal; false when nothing of it is to be kept. */
+function survives(log: OriginLog, installed: Restored['installed']): boolean {
+  if (installed !== null) {
+    const { view, seals } = installed
+    const seal = seals[log.origin]
+    if (seal !== undefined) cutAt(log, Math.max(seal, log.ordered))
+    else if (log.incarnation <= view.number && !view.members.some((member) => member.origin === log.origin))
+      return false
+  }
+  return log.held > log.ordered || isMember(log.origin, installed)
+}
+
+const isMember = (origin: Origin, installed: Restored['installed']): boolean =>
+  installed?.view.members.some((member) => member.origin === origin) ?? false
+
+/** Puts the ids of public lines into a window: those of the last positions up to `position`. */
+export function rememberLines(window: Window, log: string, bytes: Uint8Array, position: number): void {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const oldest = position - window.capacity
+  for (const [start, end] of spans(bytes)) {
+    const n = Number.parseInt(buffer.toString('latin1', start + 5, Math.min(start + 22, end)), 10)
+    if (!(n > oldest) || n > position) continue
+    const quick = log === SKIPPED ? null : quickId(buffer, start, end)
+    if (quick !== null) {
+      findId(window, quick)
+      advance(window, n, SUCCESS)
+      continue
+    }
+    const line = parseLine(textOf(bytes, start, end), log)
+    if (line === null) throw new Error(`${log}.jsonl has an unreadable line at position ${n}`)
+    const code = line.skipped === null ? SUCCESS : 2 + ERROR_CODES.indexOf(line.skipped as ErrorCode)
+    findId(window, line.id)
+    advance(window, n, line.skipped === 'duplicate' ? NO_OUTCOME : code)
+  }
+}
+
+/** The id of a line without parsing all of it; null when it needs a real parser. */
+function quickId(buffer: Buffer, start: number, end: number): string | null {
+  const at = buffer.indexOf('"id":"', start, 'latin1')
+  if (at === -1 || at >= end) return null
+  const from = at + 6
+  const to = buffer.indexOf(0x22, from)
+  const id = buffer.toString('utf8', from, to)
+  return id.includes('\\') ? null : id
+}
+
+function* eventLines(record: Extract<JournalRecord, { type: 'events' }>): Generator<[log: string, bytes: Uint8Array]> {
+  const lines = spans(record.lines)
+  for (const [log, count] of record.logs) {
+    for (let i = 0; i < count; i++) {
+      const next = lines.next()
+      if (next.done) throw new Error(`the journal has fewer lines of ${record.origin} than it says`)
+      yield [log, record.lines.subarray(next.value[0], next.value[1])]
+    }
+  }
+}
+
+function* spans(bytes: Uint8Array): Generator<[start: number, end: number]> {
+  let start = 0
+  for (const end of lineEnds(bytes)) {
+    yield [start, end]
+    start = end
+  }
+}
+
+const textOf = (bytes: Uint8Array, start: number, end: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
+
+/** What a server begins with whose disk is empty. */
+export function emptyFound(app: Application, windowPositions: number): Found {
+  const window = createWindow(windowPositions)
+  return { checkpoint: EMPTY_CHECKPOINT, state: app.create(), window, tails: new Map(), journal: [] }
+}

@@ -1,0 +1,249 @@
+/**
+ * The replica: one server's part in the total order, as a pure state machine. `step(now, inputs)` takes what happened
+ * and returns what to do (types.ts has the contract). No sockets, files, timers, randomness: the same code runs in a
+ * server and in the simulator. replication.md's rules are cited as R1 … R9 where they are kept.
+ */
+import type { Instance, Rank, ReplicaMessage, Report } from '../protocol/replica.ts'
+import type { Application } from '../protocol/service.ts'
+import { confirmPromise, sendAck, takeAck } from './acks.ts'
+import { learnView, progressChange, recordInstall, sendFlush, takeFlush } from './change.ts'
+import { checkpointIfDue } from './checkpoint.ts'
+import { answerCopy, progressCopy, sayHello, takeCopied } from './copy.ts'
+import { readDigest } from './hash.ts'
+import { addRun, eventsRecord } from './journal.ts'
+import { merge } from './lamport.ts'
+import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
+import { appendEvent, eventAt, type OriginLog } from './origin_log.ts'
+import { answerWaiting } from './reads.ts'
+import { answerFetch, EVENTS_BYTES, fetchMissing, takeEvents } from './repair.ts'
+import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
+import { silentPeers, watchPeers } from './silence.ts'
+import { DEFAULT_OPTIONS, journal, type Options, type Replica, type Restored, say, stamp } from './state.ts'
+import type { Effect, Input } from './types.ts'
+
+export type { Options, Replica, Restored } from './state.ts'
+
+/** A clock beyond this is nobody's: counting to it takes ten thousand years at 10,000 events a second. */
+const CLOCK_LIMIT = 2 ** 52
+/** A joiner not heard for this long is not reported as heard, ms. */
+const HELLO_FRESH_MS = 2000
+const MOST_HEARD = 100
+const LOG_EVERY_MS = 1000
+
+/**
+ * Makes a replica from what a restart found on disk.
+ * @param rank the server's rank  @param instance drawn at random for this run of the process
+ */
+export function createReplica(
+  rank: Rank,
+  instance: Instance,
+  app: Application,
+  restored: Restored,
+  options: Partial<Options> = {},
+): Replica {
+  const { checkpoint, window, state, known, installed, logs } = restored
+  const past = new Map(Object.entries(checkpoint.ordered)) as Replica['past']
+  for (const log of logs.values()) past.delete(log.origin)
+  return {
+    ...{ rank, instance, app, options: { ...DEFAULT_OPTIONS, ...options }, state, now: 0, time: 0 },
+    ...{ clock: checkpoint.clock, known, installed, active: false, fresh: installed === null, origin: null, own: null },
+    ...{ peers: new Map(), logs, past, position: checkpoint.position, digest: readDigest(checkpoint.digest), window },
+    ...{ waiters: new Map(), undurable: [], waiting: [], change: null, flush: null, flushedAt: 0 },
+    ...{ copying: { attempt: 0, askedAt: 0, received: null }, level: false, hears: new Map() },
+    ...{
+      draining: false,
+      diskFull: false,
+      diverged: false,
+      effects: [],
+      newHead: [],
+      newLines: [],
+      writers: new Map(),
+    },
+    ...{ pending: [], marks: new Map(), commit: null, committed: 0, token: 0, journalBytes: 0, checkpoint: null },
+    ...{ ackDue: false, ackedAt: 0, askedAt: 0, asked: 0, helloAt: 0, eventsOrdered: new Map(), orderedLoggedAt: 0 },
+  }
+}
+
+/**
+ * Takes what happened and returns what to do, in order.
+ * @param now a monotonic time in ms; it may be any, as long as it never goes back
+ */
+export function step(r: Replica, now: number, inputs: readonly Input[]): Effect[] {
+  r.now = now
+  r.effects = []
+  for (const input of inputs) take(r, input)
+  publishEvents(r)
+  progressCopy(r)
+  progressChange(r)
+  orderEvents(r)
+  answerDurable(r)
+  answerWaiting(r)
+  // A write that waited for the state may have become an event just now.
+  publishEvents(r)
+  sendAck(r)
+  checkpointIfDue(r)
+  startCommit(r)
+  return r.effects
+}
+
+function take(r: Replica, input: Input): void {
+  switch (input.type) {
+    case 'requests':
+      r.time = input.time
+      for (const request of input.requests) takeRequest(r, request)
+      return
+    case 'message':
+      return takeMessage(r, input.message)
+    case 'committed':
+      return takeCommitted(r, input.token)
+    case 'checkpointed':
+      if (input.token !== r.checkpoint) return
+      r.checkpoint = null
+      if (r.change?.phase === 'checkpoint' && r.change.token === input.token) recordInstall(r)
+      return
+    case 'view':
+      return learnView(r, input.view)
+    case 'disk':
+      r.diskFull = input.full
+      return
+    case 'drain':
+      r.draining = true
+      return
+    case 'tick':
+      return onTick(r)
+  }
+}
+
+function takeMessage(r: Replica, message: ReplicaMessage): void {
+  if (message.instance === r.instance || message.clock > CLOCK_LIMIT) return
+  const peer = r.peers.get(message.rank)
+  const isMember = peer !== undefined && peer.member.instance === message.instance
+  if (isMember) {
+    peer.heardAt = r.now
+    r.clock = merge(r.clock, message.clock)
+  }
+  switch (message.type) {
+    case 'events':
+      takeEvents(r, message)
+      for (const other of r.peers.values()) confirmPromise(r, other)
+      return
+    case 'ack':
+      return takeAck(r, message)
+    case 'flush':
+      return takeFlush(r, message)
+    case 'hello':
+      if (r.hears.size < MOST_HEARD) r.hears.set(message.instance, r.now)
+      return
+    case 'fetch':
+      return answerFetch(r, message)
+    case 'copy':
+      return answerCopy(r, message)
+    case 'copied':
+      return takeCopied(r, message)
+  }
+}
+
+function takeCommitted(r: Replica, token: number): void {
+  if (r.commit?.token !== token) return
+  for (const [log, seq] of r.commit.marks) {
+    const committed = Math.min(seq, log.held)
+    if (committed <= log.committed) continue
+    log.committed = committed
+    updateStable(r, log)
+    r.ackDue = true
+  }
+  r.commit = null
+  r.committed = token
+}
+
+function onTick(r: Replica): void {
+  expireWaiters(r)
+  fetchMissing(r)
+  sendFlush(r)
+  sayHello(r)
+  watchPeers(r)
+  releaseEvents(r)
+  for (const [instance, at] of r.hears) if (r.now - at >= HELLO_FRESH_MS) r.hears.delete(instance)
+  if (r.now - r.orderedLoggedAt < LOG_EVERY_MS || r.eventsOrdered.size === 0) return
+  r.orderedLoggedAt = r.now
+  const from = Object.fromEntries([...r.eventsOrdered].sort(([a], [b]) => a - b))
+  const events = [...r.eventsOrdered.values()].reduce((sum, count) => sum + count, 0)
+  say(r, 'info', 'replicated', { events, from, position: r.position })
+  r.eventsOrdered.clear()
+}
+
+/** Makes one batch of all events of this step: into memory, into the journal, and on to the others. */
+function publishEvents(r: Replica): void {
+  if (r.newLines.length === 0) return
+  const own = r.own!
+  const text = r.newLines.join('')
+  const lines = Buffer.from(text)
+  const ascii = lines.length === text.length
+  const from = own.held + 1
+  const runs: [string, number][] = []
+  let start = 0
+  for (let i = 0; i < r.newLines.length; i++) {
+    const [clock, log, id] = r.newHead[i]!
+    const end = start + (ascii ? r.newLines[i]!.length : Buffer.byteLength(r.newLines[i]!))
+    appendEvent(own, { clock, log, id, blob: lines, start, end })
+    addRun(runs, log)
+    start = end
+  }
+  r.newHead = []
+  r.newLines = []
+  journal(r, eventsRecord(own.origin, from, runs, lines))
+  r.marks.set(own, own.held)
+  sendEvents(r, own, from)
+}
+
+function sendEvents(r: Replica, own: OriginLog, from: number): void {
+  while (from <= own.held) {
+    const first = eventAt(own, from)
+    const head: [number, string, string, number][] = []
+    let end = first.start
+    for (let seq = from; seq <= own.held; seq++) {
+      const event = eventAt(own, seq)
+      if (head.length > 0 && event.end - first.start > EVENTS_BYTES) break
+      head.push([event.clock, event.log, event.id, event.end - event.start])
+      end = event.end
+    }
+    const message = stamp(r, {
+      type: 'events',
+      origin: own.origin,
+      from,
+      head,
+      lines: first.blob.subarray(first.start, end),
+    })
+    r.effects.push({ type: 'publish', message })
+    from += head.length
+  }
+}
+
+/** Starts the next group commit: all that gathered while the last one ran. */
+function startCommit(r: Replica): void {
+  if (r.commit !== null || r.pending.length === 0) return
+  r.commit = { token: ++r.token, marks: r.marks }
+  r.effects.push({ type: 'commit', token: r.commit.token, records: r.pending })
+  r.pending = []
+  r.marks = new Map()
+}
+
+/** What `ref` wants to know with each heartbeat. */
+export function reportOf(r: Replica): Report {
+  const installed = r.installed === null ? null : { number: r.installed.view.number, nonce: r.installed.view.nonce }
+  return {
+    ...{ rank: r.rank, instance: r.instance, origin: r.origin, fresh: r.fresh, installed: r.active ? installed : null },
+    ...{ known: Math.max(r.known?.number ?? 0, installed?.number ?? 0), position: r.position },
+    ...{ joining: r.origin === null, level: r.level, silent: silentPeers(r), hears: [...r.hears.keys()].sort() },
+  }
+}
+
+/** Whether a stopping server may go: nothing is being waited for, and every member is where it is. */
+export function isQuiet(r: Replica): boolean {
+  if (r.origin === null || r.own === null) return true
+  for (const waiter of r.waiters.values()) if (waiter.tokens.length > 0) return false
+  if (r.waiting.length > 0 || !r.active) return false
+  for (const log of r.logs.values()) if (log.ordered < log.held) return false
+  for (const peer of r.peers.values()) if (peer.ordered !== r.position) return false
+  return true
+}
