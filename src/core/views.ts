@@ -1,0 +1,159 @@
+/**
+ * Views: who is in the cluster, decided by `ref` alone. R3: a view needs a quorum of members that kept their disks; a
+ * view that changes N, by one at most, needs it for the old and the new N.
+ *
+ * Pure: `nextView` looks at what was heard and says which view to issue, if any. `ref.ts` keeps the state.
+ */
+import { type Member, makeOrigin, type Rank, type View } from '../protocol/replica.ts'
+import { isAlive, suspects } from './detector.ts'
+import { isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
+
+/** How long to wait for the rest before going on with a quorum, ms. */
+export const GRACE_MS = 3000
+/** A rank that failed again and again is admitted with growing delay, from this on, ms. */
+const FIRST_DELAY_MS = 500
+const LONGEST_DELAY_MS = 10_000
+
+export const quorumOf = (total: number): number => Math.floor(total / 2) + 1
+
+export type NextView = { view: View; ranks: Rank[] }
+
+/**
+ * The view to issue now, or null.
+ * @param nonce drawn at random for this view, should there be one
+ */
+export function nextView(state: RefState, now: number, nonce: string): NextView | null {
+  const asking = [...state.servers.values()].filter((server) => server.heard.at + 3000 > now)
+  if (state.view === null || state.behind) return firstView(state, asking, now, nonce)
+  const grace = state.startedAt + GRACE_MS
+  const heard = new Map([...state.servers].map(([instance, server]) => [instance, server.heard]))
+  const alive = state.view.members.filter(
+    (member) => !state.left.has(member.instance) && isHere(state, member, now, grace),
+  )
+  const keep = withoutSuspects(state, alive, suspects(alive, heard, state.view.number, now))
+  if (countsFor(state, keep) < quorumOf(state.ranks.length)) return restart(state, keep, asking, now, nonce)
+  const joined = admit(state, keep, asking, now)
+  const same =
+    joined.members.length === state.view.members.length && joined.members.every((m) => state.view!.members.includes(m))
+  return same ? null : makeView(state, joined.members, joined.ranks, nonce)
+}
+
+/** Alive, and not replaced by a newer process of the same rank: a data directory has one owner. */
+function isHere(state: RefState, member: Member, now: number, grace: number): boolean {
+  for (const server of state.servers.values()) {
+    if (server.heard.report.rank === member.rank && server.heard.report.instance !== member.instance) return false
+  }
+  return isAlive(state.servers.get(member.instance)?.heard, now, grace)
+}
+
+/** Leaves out the worst suspect, if a quorum remains without it. */
+function withoutSuspects(state: RefState, alive: Member[], suspected: Member[]): Member[] {
+  const worst = suspected[0]
+  if (worst === undefined) return alive
+  const rest = alive.filter((member) => member !== worst)
+  return countsFor(state, rest) >= quorumOf(state.ranks.length) ? rest : alive
+}
+
+/**
+ * How many members count for a quorum: those that kept their disk. Until a first view was installed by all its members
+ * nothing can have been lost, and everybody counts.
+ */
+function countsFor(state: RefState, members: readonly Member[]): number {
+  return members.filter((member) => !state.settled || state.servers.get(member.instance)?.heard.report.fresh !== true)
+    .length
+}
+
+/** Adds the servers that may join, to those that stay. */
+function admit(
+  state: RefState,
+  keep: Member[],
+  asking: Registered[],
+  now: number,
+): { members: Member[]; ranks: Rank[] } {
+  const members = [...keep]
+  let ranks = state.ranks
+  if (!isInstalledByAll(state)) return { members, ranks }
+  for (const server of byRank(asking)) {
+    const { report } = server.heard
+    if (members.some((member) => member.rank === report.rank) || !report.joining || !report.level) continue
+    if (!keep.every((member) => state.servers.get(member.instance)?.heard.report.hears.includes(report.instance)))
+      continue
+    if (now - server.askedAt < delayOf(state, report.rank)) continue
+    const grown = ranks.includes(report.rank) ? ranks : [...ranks, report.rank].sort((a, b) => a - b)
+    if (grown.length > state.ranks.length + 1) continue
+    if (countsFor(state, members) < quorumOf(grown.length)) continue
+    ranks = grown
+    members.push(memberOf(server, state.view!.number + 1))
+  }
+  return { members, ranks }
+}
+
+/** How long a rank that failed lately has to wait, ms. */
+export function delayOf(state: RefState, rank: Rank): number {
+  const failures = state.failures.get(rank)?.count ?? 0
+  return failures < 2 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (failures - 2), LONGEST_DELAY_MS)
+}
+
+/**
+ * Fewer than a quorum of the last view are alive under their origins: a view of those and of all who ask, once a quorum
+ * that kept their disks is there, and after 3 s of grace or when all are. (When nobody is left this is "all down".)
+ */
+function restart(state: RefState, keep: Member[], asking: Registered[], now: number, nonce: string): NextView | null {
+  state.stalledSince ??= now
+  const number = state.view!.number + 1
+  const asked = asking.filter(({ heard: { report } }) => {
+    const isNew = report.joining && !keep.some((member) => member.rank === report.rank)
+    return isNew && state.ranks.includes(report.rank) && !state.left.has(report.instance)
+  })
+  if (asked.length === 0) return null
+  const members = [...keep, ...byRank(asked).map((server) => memberOf(server, number))]
+  if (countsFor(state, members) < quorumOf(state.ranks.length)) return null
+  const all = state.ranks.every((rank) => members.some((member) => member.rank === rank))
+  return all || now - state.stalledSince >= GRACE_MS ? makeView(state, members, state.ranks, nonce) : null
+}
+
+/**
+ * The first view ever, and the first after `ref` lost its state or found itself behind: everybody under a new origin,
+ * numbered above whatever anybody knows.
+ */
+function firstView(state: RefState, asking: Registered[], now: number, nonce: string): NextView | null {
+  const known = Math.max(0, state.view?.number ?? 0, ...asking.map((server) => server.heard.report.known))
+  const everUsed = known > 0
+  const servers = byRank(asking).filter((server) => !state.left.has(server.heard.report.instance))
+  const ranks = [
+    ...new Set([
+      ...state.ranks,
+      ...servers.filter((s) => everUsed && !s.heard.report.fresh).map((s) => s.heard.report.rank),
+    ]),
+  ]
+  const inside = servers.filter((server) => ranks.includes(server.heard.report.rank))
+  const kept = inside.filter((server) => !everUsed || !server.heard.report.fresh).length
+  const all = ranks.every((rank) => inside.some((server) => server.heard.report.rank === rank))
+  if (inside.length > 0) state.stalledSince ??= now
+  const waited = state.stalledSince !== null && now - state.stalledSince >= GRACE_MS
+  if (!all && (kept < quorumOf(ranks.length) || !waited)) return null
+  const members = inside.map((server) => memberOf(server, known + 1))
+  return makeView(
+    state,
+    members,
+    ranks.sort((a, b) => a - b),
+    nonce,
+    known + 1,
+  )
+}
+
+function makeView(state: RefState, members: Member[], ranks: Rank[], nonce: string, number?: number): NextView {
+  const sorted = [...members].sort((a, b) => a.rank - b.rank)
+  const quorum = quorumOf(ranks.length)
+  return { view: { number: number ?? state.view!.number + 1, nonce, quorum, members: sorted }, ranks }
+}
+
+const memberOf = (server: Registered, number: number): Member => ({
+  rank: server.heard.report.rank,
+  origin: makeOrigin(server.heard.report.rank, number),
+  instance: server.heard.report.instance,
+  endpoint: server.endpoint,
+})
+
+const byRank = (servers: readonly Registered[]): Registered[] =>
+  [...servers].sort((a, b) => a.heard.report.rank - b.heard.report.rank)
