@@ -49,7 +49,7 @@ export type Config = {
 /** A wrong value: one line that names the variable, what it got and what it takes. */
 export class ConfigError extends Error {}
 
-type Environment = Record<string, string | undefined>
+export type Environment = Record<string, string | undefined>
 
 /**
  * Reads and checks the whole configuration.
@@ -68,7 +68,8 @@ export function loadConfig(env: Environment = readEnvironment()): Config {
   return assemble(parsed.data)
 }
 
-function readEnvironment(): Environment {
+/** The process's variables over those of `.env`. @throws {ConfigError} when there is an `.env` that cannot be read */
+export function readEnvironment(): Environment {
   const path = resolve('.env')
   let text: string
   try {

@@ -7,10 +7,10 @@
  * connections has lost its process and may be removed by anybody.
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StartError } from './role.ts'
 
@@ -31,7 +31,7 @@ const INTRODUCTION_MS = 300
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let handle: FileHandle
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     handle = await open(directory, 'r')
   } catch (error) {
     throw unusable(directory, error)
@@ -51,6 +51,19 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     throw error instanceof StartError ? error : unusable(directory, error)
   }
   return { release }
+}
+
+// Not mkdir's `recursive`: it never returns where the system refuses new names in a folder that is there (/proc).
+async function makeDirectory(directory: string, parentIsThere = false): Promise<void> {
+  try {
+    await mkdir(directory)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return
+    if (code !== 'ENOENT' || parentIsThere) throw error
+    await makeDirectory(dirname(directory))
+    await makeDirectory(directory, true)
+  }
 }
 
 /** A socket under a name of its own, listening before it can be seen. Names sort by age. */
@@ -127,6 +140,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'is not writable for this user',
   EROFS: 'is on a read-only file system',
   ENOSPC: 'is on a file system that is full',
+  ENOENT: 'cannot be made there',
   EEXIST: 'is a file, not a directory',
   ENOTDIR: 'is not a directory, or lies under a file',
 }

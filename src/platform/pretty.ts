@@ -38,7 +38,8 @@ export function createPretty(colors: boolean = isColorSupported): (record: LogRe
   const options: PrettyOptions = {
     colorize: colors,
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname',
+    // These it would show in a place of its own; the message shows all fields alike.
+    ignore: 'pid,hostname,name,caller',
     hideObject: true,
     customPrettifiers: {
       time: (time) => String(time),

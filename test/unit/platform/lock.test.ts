@@ -85,6 +85,8 @@ test('what cannot be a data directory is refused in one line', async () => {
   writeFileSync(join(root, 'file'), 'text')
   await assert.rejects(lockDirectory(join(root, 'file')), /file is a file, not a directory$/)
   await assert.rejects(lockDirectory(join(root, 'file', 'below')), /lies under a file$/)
+  if (process.platform === 'linux')
+    await assert.rejects(lockDirectory('/proc/nowhere/below'), /below cannot be made there$/)
   if (process.getuid?.() === 0) return
   mkdirSync(join(root, 'sealed'), { mode: 0o500 })
   await assert.rejects(lockDirectory(join(root, 'sealed')), /sealed is not writable for this user$/)
