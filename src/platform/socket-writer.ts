@@ -30,89 +30,99 @@ export type WriterOptions = {
 type Sending = Socket & Writable<Frames>
 
 export function createWriter(socket: Sending, options: WriterOptions = {}): Writer {
-  const maxQueued = options.maxQueued ?? 10_000
-  let queue: Frames[] = []
-  let head = 0
-  /** Sends whose promise has not come back; more than one only within one turn, as only the last can be unfinished. */
-  let unsettled = 0
-  let last: Promise<void> = Promise.resolve()
-  let waiting = false
-  let closed = false
-  let drainers: (() => void)[] = []
+  return new SocketWriter(socket, options)
+}
 
-  const settle = (): void => {
-    unsettled--
-    if (unsettled === 0 && head === queue.length) releaseDrainers()
+class SocketWriter implements Writer {
+  readonly #socket: Sending
+  readonly #maxQueued: number
+  readonly #onDrop: (frames: Frames, code: string) => void
+  #queue: Frames[] = []
+  /** The part of the queue before this is done with. */
+  #head = 0
+  /** Sends whose promise has not come back; several within one turn, of which only the last can be unfinished. */
+  #unsettled = 0
+  #last: Promise<void> = Promise.resolve()
+  #waiting = false
+  #closed = false
+  #drainers: (() => void)[] = []
+
+  constructor(socket: Sending, options: WriterOptions) {
+    this.#socket = socket
+    this.#maxQueued = options.maxQueued ?? 10_000
+    this.#onDrop = options.onDrop ?? (() => {})
   }
-  const releaseDrainers = (): void => {
-    const released = drainers
-    drainers = []
-    for (const release of released) release()
+
+  get queued(): number {
+    return this.#queue.length - this.#head + (this.#unsettled > 0 ? 1 : 0)
   }
-  const drop = (frames: Frames, error: unknown): void =>
-    options.onDrop?.(frames, (error as NodeJS.ErrnoException).code ?? String(error))
+
+  send(frames: Frames): boolean {
+    if (this.#closed) return false
+    const waiting = this.#queue.length - this.#head
+    if (waiting === 0 && this.#trySend(frames)) return true
+    if (waiting >= this.#maxQueued) return false
+    this.#queue.push(frames)
+    this.#wait()
+    return true
+  }
+
+  drained(): Promise<void> {
+    if (this.#closed || this.queued === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#drainers.push(resolve))
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#queue = []
+    this.#head = 0
+    this.#releaseDrainers()
+  }
 
   /** @returns false when the socket is still busy with an earlier message */
-  const trySend = (frames: Frames): boolean => {
+  #trySend(frames: Frames): boolean {
     try {
-      last = socket.send(frames)
+      this.#last = this.#socket.send(frames)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false
-      drop(frames, error)
+      if (codeOf(error) === 'EBUSY') return false
+      this.#onDrop(frames, codeOf(error))
       return true
     }
-    unsettled++
-    last.then(settle, (error) => {
-      drop(frames, error)
-      settle()
+    this.#unsettled++
+    this.#last.then(this.#settle, (error) => {
+      this.#onDrop(frames, codeOf(error))
+      this.#settle()
     })
     return true
   }
-  const pump = (): void => {
-    waiting = false
-    while (head < queue.length) {
-      if (!trySend(queue[head]!)) {
-        wait()
-        return
-      }
-      head++
-    }
-    queue = []
-    head = 0
-    if (unsettled === 0) releaseDrainers()
-  }
-  const wait = (): void => {
-    if (waiting) return
-    waiting = true
-    // Bounds the part of the array that is done with.
-    if (head > 1000) {
-      queue = queue.slice(head)
-      head = 0
-    }
-    last.then(pump, pump)
+
+  readonly #settle = (): void => {
+    this.#unsettled--
+    if (this.queued === 0) this.#releaseDrainers()
   }
 
-  return {
-    send(frames) {
-      if (closed) return false
-      if (head === queue.length && trySend(frames)) return true
-      if (queue.length - head >= maxQueued) return false
-      queue.push(frames)
-      wait()
-      return true
-    },
-    get queued() {
-      return queue.length - head + (unsettled > 0 ? 1 : 0)
-    },
-    drained() {
-      if (closed || (unsettled === 0 && head === queue.length)) return Promise.resolve()
-      return new Promise((resolve) => drainers.push(resolve))
-    },
-    close() {
-      closed = true
-      queue = []
-      head = 0
-      releaseDrainers()
-    },
+  #wait(): void {
+    if (this.#waiting) return
+    this.#waiting = true
+    this.#last.then(this.#pump, this.#pump)
+  }
+
+  readonly #pump = (): void => {
+    this.#waiting = false
+    while (this.#head < this.#queue.length && this.#trySend(this.#queue[this.#head]!)) this.#head++
+    if (this.#head === this.#queue.length || this.#head > 1000) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+    if (this.#queue.length > 0) this.#wait()
+    else if (this.queued === 0) this.#releaseDrainers()
+  }
+
+  #releaseDrainers(): void {
+    const released = this.#drainers
+    this.#drainers = []
+    for (const release of released) release()
   }
 }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)

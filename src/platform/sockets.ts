@@ -44,14 +44,15 @@ export function createSocket<K extends SocketKind>(kind: K, options: SocketOptio
  * Binds.
  * @param url `tcp://address:port`; port `*` is any free one
  * @returns the endpoint as bound
- * @throws an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL …) whose message is the address alone
+ * @throws like node:net: an error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL …), `address` and `port`
  */
 export async function bindSocket(socket: AnySocket, url: string): Promise<string> {
   try {
     await socket.bind(url)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw Object.assign(new Error(`address ${url}`), { code })
+    const [, address, port] = /^tcp:\/\/(.*):(\d+)$/.exec(url) ?? []
+    throw Object.assign(new Error(`${url}: ${code}`), { code, address, port: Number(port) })
   }
   return socket.lastEndpoint ?? url
 }

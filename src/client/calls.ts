@@ -1,0 +1,242 @@
+/**
+ * The table of calls that wait for their reply. Time is an argument, so tests need none.
+ *
+ * Calls of one turn of the event loop travel together, grouped by service (a batch for one service can go to a back end
+ * of its own), in pieces of a sixth of what is in flight, so that there is work for every server. A batch is matched by a
+ * number that travels in a frame of its own before the empty delimiter, where brokers and workers leave it alone.
+ *
+ * A call without a reply is sent again under the same id, so it has one effect however often it arrives. That happens
+ * when later batches are answered or all is silent, not by age alone: a busy cluster must not be fed more.
+ */
+
+import { decode } from '../protocol/codec.ts'
+import { type Data, type Envelope, isMap } from '../protocol/envelope.ts'
+import { encodeBatches } from './batches.ts'
+import { CallError, errorIn } from './error.ts'
+import type { Clock } from './lamport.ts'
+
+export type Call = {
+  envelope: Envelope
+  /** When to give up, milliseconds. */
+  deadline: number
+  /** How often it was sent or put off. */
+  attempts: number
+  /** The batch that it travels in, 0 when in none. */
+  batch: number
+  settled: boolean
+  /** Why the last attempt failed. */
+  error: CallError | null
+  resolve(data: Data): void
+  reject(error: CallError): void
+}
+
+type Batch = {
+  calls: Call[]
+  broker: number
+  sentAt: number
+  /** When it may be sent again, and when the first of its calls gives up. */
+  dueAt: number
+  deadline: number
+  /** Its calls travel in a newer batch. */
+  stale: boolean
+}
+type Heard = { repliedAt: number; answeredSentAt: number }
+
+export type CallTableOptions = {
+  clock: Clock
+  /** How many brokers there are; they are numbered from 0. */
+  brokers: number
+  /** Sends a body to a broker under a batch number; it may get lost. */
+  transmit(broker: number, batch: number, body: Uint8Array): void
+  /** A number in [0, 1), for jitter. */
+  random(): number
+  /** Told when requests move on to another broker. */
+  onFailover?(from: number, to: number): void
+}
+
+/** A first reply is waited for this long; later ones twice as long each time. */
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 2000
+/** After a retriable refusal. */
+const FIRST_PAUSE_MS = 100
+/** A batch is overtaken when one that was sent this much later is answered. */
+const OVERTAKEN_MS = 100
+/** Sent again after this even if neither overtaken nor silent. */
+const PATIENCE_MS = 4000
+
+export class CallTable {
+  readonly #options: CallTableOptions
+  readonly #brokers: Heard[]
+  /** By number, in the order they were sent. */
+  readonly #batches = new Map<number, Batch>()
+  /** To go with the next flush. */
+  #gathered: Call[] = []
+  /** Refused for now; to be sent again at a time. */
+  #delayed: { call: Call; at: number }[] = []
+  #current = 0
+  #lastBatch = 0
+  #pending = 0
+
+  constructor(options: CallTableOptions) {
+    this.#options = options
+    this.#brokers = Array.from({ length: options.brokers }, () => ({ repliedAt: 0, answeredSentAt: 0 }))
+  }
+
+  /** Calls that wait for their reply. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Adds a call, to be sent with the next `flush`. */
+  add(call: Call): void {
+    this.#pending++
+    this.#gathered.push(call)
+  }
+
+  /** Sends what gathered. */
+  flush(now: number): void {
+    if (this.#gathered.length === 0) return
+    const calls = this.#gathered
+    this.#gathered = []
+    for (const { envelope } of calls) {
+      envelope.data.timestamp = now
+      envelope.data.clock = this.#options.clock.tick()
+    }
+    encodeBatches(
+      calls,
+      this.#pending,
+      (piece, body) => this.#send(piece, body, now),
+      (call, error) => this.#reject(call, error),
+    )
+  }
+
+  /** Takes a reply. @returns what is wrong with it, or null @throws {MalformedError} */
+  receive(from: number, number: number, body: Uint8Array, now: number): string | null {
+    const broker = this.#brokers[from]!
+    broker.repliedAt = now
+    const batch = this.#batches.get(number)
+    // The reply to an attempt after another has been answered.
+    if (batch === undefined) return null
+    broker.answeredSentAt = Math.max(broker.answeredSentAt, batch.sentAt)
+    const { calls } = batch
+    const reply = decode(body)
+    if (Array.isArray(reply) && reply.length !== calls.length)
+      return `${reply.length} replies to ${calls.length} requests`
+    this.#batches.delete(number)
+    // One reply to a whole batch says that the batch itself was refused.
+    for (let i = 0; i < calls.length; i++) this.#answer(calls[i]!, number, Array.isArray(reply) ? reply[i] : reply, now)
+    return null
+  }
+
+  /** Gives up, sends again. To be called about every 50 ms while calls are pending. */
+  sweep(now: number): void {
+    for (const [number, batch] of this.#batches) {
+      if (now >= batch.deadline) this.#expire(batch, now)
+      if (now >= batch.dueAt && !batch.stale && this.#isOverdue(batch, now)) this.#resend(batch, number, now)
+      if (batch.deadline === Infinity || (batch.stale && batch.calls.every((call) => call.settled)))
+        this.#batches.delete(number)
+    }
+    if (this.#delayed.length > 0) {
+      for (const { call, at } of this.#delayed) if (!call.settled && at <= now) this.#gathered.push(call)
+      this.#delayed = this.#delayed.filter(({ call, at }) => !call.settled && at > now)
+    }
+    this.flush(now)
+  }
+
+  /** Rejects everything. */
+  abort(error: CallError): void {
+    const sent = [...this.#batches.values()].flatMap(({ calls }) => calls)
+    for (const call of [...this.#gathered, ...this.#delayed.map(({ call }) => call), ...sent]) {
+      if (!call.settled) this.#reject(call, error)
+    }
+    this.#gathered = []
+    this.#delayed = []
+    this.#batches.clear()
+  }
+
+  #send(calls: Call[], body: Uint8Array, now: number): void {
+    const number = ++this.#lastBatch
+    let attempts = 0
+    for (const call of calls) {
+      call.batch = number
+      attempts = Math.max(attempts, call.attempts)
+    }
+    const dueAt = now + this.#backOff(FIRST_WAIT_MS, attempts)
+    const deadline = firstDeadline(calls)
+    this.#batches.set(number, { calls, broker: this.#current, sentAt: now, dueAt, deadline, stale: false })
+    this.#options.transmit(this.#current, number, body)
+  }
+
+  /** A reply's envelope to one call. */
+  #answer(call: Call, number: number, reply: unknown, now: number): void {
+    if (call.settled) return
+    const data = isMap(reply) ? reply.data : null
+    if (!isMap(data)) {
+      this.#reject(call, new CallError('internal', 'the reply is no envelope', false))
+      return
+    }
+    this.#options.clock.merge(data.clock)
+    const error = errorIn(data)
+    if (error === null) {
+      call.settled = true
+      this.#pending--
+      call.resolve(data)
+    } else if (!error.retriable) this.#reject(call, error)
+    // Otherwise a later attempt is under way, and that one decides.
+    else if (call.batch === number) this.#retryLater(call, error, now)
+  }
+
+  #retryLater(call: Call, error: CallError, now: number): void {
+    call.error = error
+    call.batch = 0
+    const at = now + this.#backOff(FIRST_PAUSE_MS, call.attempts++)
+    if (at >= call.deadline) this.#reject(call, error)
+    else this.#delayed.push({ call, at })
+  }
+
+  #reject(call: Call, error: CallError): void {
+    call.settled = true
+    this.#pending--
+    call.reject(error)
+  }
+
+  #expire(batch: Batch, now: number): void {
+    for (const call of batch.calls) {
+      if (call.settled || now < call.deadline) continue
+      this.#reject(call, call.error ?? new CallError('timeout', `no reply to ${call.envelope.service} in time`, true))
+    }
+    batch.deadline = firstDeadline(batch.calls)
+  }
+
+  #isOverdue(batch: Batch, now: number): boolean {
+    const { repliedAt, answeredSentAt } = this.#brokers[batch.broker]!
+    const silent = now - repliedAt >= FIRST_WAIT_MS
+    return silent || answeredSentAt >= batch.sentAt + OVERTAKEN_MS || now - batch.sentAt >= PATIENCE_MS
+  }
+
+  #resend(batch: Batch, number: number, now: number): void {
+    batch.stale = true
+    const silent = now - this.#brokers[batch.broker]!.repliedAt >= FIRST_WAIT_MS
+    if (silent && batch.broker === this.#current && this.#brokers.length > 1) {
+      this.#current = (this.#current + 1) % this.#brokers.length
+      this.#options.onFailover?.(batch.broker, this.#current)
+    }
+    for (const call of batch.calls) {
+      if (call.settled || call.batch !== number) continue
+      call.attempts++
+      this.#gathered.push(call)
+    }
+  }
+
+  #backOff(first: number, attempts: number): number {
+    const jitter = 0.75 + this.#options.random() / 2
+    return jitter * Math.min(first * 2 ** Math.min(attempts, 10), LONGEST_WAIT_MS)
+  }
+}
+
+/** When the first of the calls that still wait gives up. */
+function firstDeadline(calls: Call[]): number {
+  let first = Number.POSITIVE_INFINITY
+  for (const call of calls) if (!call.settled && call.deadline < first) first = call.deadline
+  return first
+}
