@@ -1,0 +1,35 @@
+/** The two occasions on which the broker looks into a body: routing by service, and refusing a request itself. */
+import { decode, encode } from '../protocol/codec.ts'
+import { type Envelope, errorReply, isMap, readBody, replyEnvelope } from '../protocol/envelope.ts'
+import { refuse } from '../protocol/errors.ts'
+
+/**
+ * The service that a body asks for.
+ * @returns null when it cannot be read or is a batch for several services: that is for our own servers, who serve and
+ * refuse each envelope of it
+ */
+export function serviceOf(body: Buffer): string | null {
+  const value = tryDecode(body)
+  const envelopes = Array.isArray(value) ? value : [value]
+  const service = isMap(envelopes[0]) ? envelopes[0].service : null
+  if (typeof service !== 'string') return null
+  return envelopes.every((envelope) => isMap(envelope) && envelope.service === service) ? service : null
+}
+
+/** The reply to a request that no worker answered: an error for each of its envelopes. */
+export function unavailableReply(body: Buffer, reason: string, now: number, clock: number): Uint8Array {
+  const { requests, batch } = readBody(tryDecode(body))
+  const refusal = refuse('unavailable', reason)
+  const replies: Envelope[] = requests.map(({ service, id }) =>
+    replyEnvelope(service, id, errorReply(refusal, now, clock)),
+  )
+  return encode(batch ? replies : replies[0])
+}
+
+function tryDecode(body: Buffer): unknown {
+  try {
+    return decode(body)
+  } catch {
+    return null
+  }
+}
