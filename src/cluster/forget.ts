@@ -1,0 +1,29 @@
+/** `compasso forget`: a server that will never come back no longer counts. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { loadConfig } from '../platform/config.ts'
+import { ask } from './ask.ts'
+
+const HELP = `
+The quorum is counted over all servers that ever joined. One that is gone for good raises it in vain: forget it.
+ref refuses while the server is alive.
+
+Example:
+  npx compasso forget 5
+`
+
+export function addForget(program: Command): void {
+  program
+    .command('forget')
+    .description('Tell ref that a server will never come back.')
+    .argument('<rank>', 'its rank, as status shows it', readRank)
+    .addHelpText('after', HELP)
+    .action(async (rank: number) => {
+      await ask(loadConfig().refUrl, 'forget', { rank })
+      process.stdout.write(`server ${rank} is forgotten\n`)
+    })
+}
+
+function readRank(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a rank is a whole number from 1')
+  return Number(text)
+}

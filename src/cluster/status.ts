@@ -1,0 +1,109 @@
+/** `compasso status`: asks ref who there is, and every server how far it is. */
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { loadConfig } from '../platform/config.ts'
+import { escapeControls } from '../platform/pretty.ts'
+import { AskError, ask } from './ask.ts'
+import { table } from './table.ts'
+
+const viewNumber = z.union([z.number(), z.object({ number: z.number() }).transform(({ number }) => number)])
+const LISTED = z.object({ name: z.string(), rank: z.number(), endpoint: z.object({ peer: z.string() }).nullish() })
+const REF = z.object({
+  view: z
+    .object({ number: z.number(), quorum: z.number(), members: z.array(z.object({ rank: z.number() })) })
+    .nullish(),
+  total: z.number(),
+  servers: z.array(LISTED.extend({ alive: z.boolean(), member: z.boolean() })),
+})
+const SERVER = z.object({
+  origin: z.string().nullish(),
+  view: viewNumber.nullish(),
+  state: z.string(),
+  position: z.number(),
+  digest: z.string().nullish(),
+  clock: z.number(),
+  unordered: z.number(),
+})
+
+type RefStatus = z.infer<typeof REF>
+type Listed = RefStatus['servers'][number]
+type ServerStatus = z.infer<typeof SERVER>
+type Row = Listed & { status: ServerStatus | null }
+
+const HELP = `
+States: installed (orders and answers), frozen (changing the view), learner (copying files), joining, unreachable, down.
+"behind" counts events that the server furthest ahead has ordered and this one has not yet.
+Where no ref answers, exit code 1. REF_URL or PORT_OFFSET say where it is.
+
+Examples:
+  npx compasso status
+  PORT_OFFSET=100 npx compasso status --json
+`
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('Ask ref and every server: rank, origin, view, position, digest, who is behind.')
+    .option('--json', 'for programs')
+    .addHelpText('after', HELP)
+    .action(async ({ json }: { json?: true }) => {
+      const { refUrl } = loadConfig()
+      const ref = parse(REF, refUrl, await ask(refUrl, 'status'))
+      const rows = await Promise.all(
+        ref.servers.map(async (listed) => ({ ...listed, status: await askServer(listed) })),
+      )
+      rows.sort((a, b) => a.rank - b.rank)
+      process.stdout.write(json === true ? toJson(refUrl, ref, rows) : describe(refUrl, ref, rows))
+    })
+}
+
+async function askServer({ alive, endpoint }: Listed): Promise<ServerStatus | null> {
+  if (!alive || endpoint === null || endpoint === undefined) return null
+  try {
+    return parse(SERVER, endpoint.peer, await ask(endpoint.peer, 'status'))
+  } catch (error) {
+    if (error instanceof AskError) return null
+    throw error
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, url: string, data: unknown): T {
+  const result = schema.safeParse(data)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]!
+  throw new AskError(`${url} answered something else than a status (${issue.path.join('.')}: ${issue.message})`)
+}
+
+const stateOf = ({ status, alive }: Row): string => status?.state ?? (alive ? 'unreachable' : 'down')
+const furthest = (rows: readonly Row[]): number => Math.max(0, ...rows.map(({ status }) => status?.position ?? 0))
+
+function toJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
+  const most = furthest(rows)
+  const servers = rows.map(({ status, ...listed }) => ({
+    ...listed,
+    ...status,
+    state: stateOf({ ...listed, status }),
+    behind: status === null ? null : most - status.position,
+  }))
+  return `${JSON.stringify({ ref: refUrl, view: ref.view ?? null, total: ref.total, servers }, null, 2)}\n`
+}
+
+const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'digest']
+
+function describe(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
+  const most = furthest(rows)
+  const cells = rows.map((row) => {
+    const { status } = row
+    const known = [status?.position ?? '-', status === null ? '-' : most - status.position, status?.digest ?? '-']
+    const about = [row.rank, row.name, status?.origin ?? '-', String(status?.view ?? '-'), stateOf(row)]
+    return [...about, ...known].map((cell) => (typeof cell === 'number' ? cell : escapeControls(cell)))
+  })
+  return `${summary(refUrl, ref)}\n${table([HEAD, ...cells]).join('\n')}\n`
+}
+
+function summary(refUrl: string, { view, total }: RefStatus): string {
+  const of = `of ${total} servers`
+  if (view === null || view === undefined) return `ref ${refUrl}: no view yet, ${of} a majority must be there first`
+  const members = view.members.map(({ rank }) => rank).sort((a, b) => a - b)
+  return `ref ${refUrl}: view ${view.number}, members ${members.join(', ')} ${of}, quorum ${view.quorum}`
+}
