@@ -60,7 +60,10 @@ async function chat(options: BotOptions, channel: string): Promise<void> {
   for (; sent < MESSAGES_A_ROUND && !signal.aborted; sent++) {
     const message = randomText(random)
     const reply = await insist(options, 'publish', { user: name, channel, message })
-    if (reply === null) return
+    if (reply === null) {
+      await rest(RETRY_MS, signal)
+      return
+    }
     log.debug({ channel, message }, 'published')
     await rest(1000 / rate, signal)
   }

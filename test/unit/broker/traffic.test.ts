@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import pino from 'pino'
+import type { Request } from '../../../src/broker/dispatch.ts'
+import { MAX_WAITING, type Outlet, Traffic } from '../../../src/broker/traffic.ts'
+import { decode, encode } from '../../../src/protocol/codec.ts'
+import { restamp, stampClock, stampNumber, writeStamp } from '../../../src/protocol/stamp.ts'
+
+const BOOT = Buffer.alloc(8, 1)
+const EMPTY = Buffer.alloc(0)
+
+function start(): {
+  traffic: Traffic
+  sent: Buffer[][][]
+  replies: Uint8Array[][]
+  outlet(state: Partial<Outlet>): void
+} {
+  const replies: Uint8Array[][] = []
+  const sent: Buffer[][][] = []
+  const traffic = new Traffic({
+    boot: BOOT,
+    limits: { redispatchMs: 500, maxRequests: 10, maxBytes: 10_000 },
+    log: pino({ level: 'silent' }),
+    toClient: (frames) => replies.push(frames),
+  })
+  const outlet = (state: Partial<Outlet>): void => {
+    const mine: Buffer[][] = []
+    sent.push(mine)
+    const send = (request: Request): void => {
+      mine.push(traffic.toFrames(request, 0))
+    }
+    traffic.outlets.push({ name: 'servers', workers: 1, waiting: 0, open: true, send, ...state })
+  }
+  outlet({})
+  return { traffic, sent, replies, outlet }
+}
+
+const ask = (service: string): Buffer => Buffer.from(encode({ service, id: 'i', data: {} }))
+
+test('a request is stamped before the empty frame and its reply finds the client', () => {
+  const { traffic, sent, replies } = start()
+  traffic.request([Buffer.from('id'), Buffer.from('more'), EMPTY, ask('sum')], 0)
+  const [id, more, stamp, empty, body] = sent[0]![0]!
+  assert.deepEqual(
+    [`${id}`, `${more}`, stampNumber(stamp!), stampClock(stamp!), empty!.length],
+    ['id', 'more', 1, 1, 0],
+  )
+  traffic.reply([id!, more!, restamp(stamp!, 41), empty!, Buffer.from('answer')], 1)
+  assert.deepEqual(replies.map(String), ['id,more,,answer'])
+  assert.equal(traffic.clock, 41)
+  assert.deepEqual(body, ask('sum'))
+  traffic.reply([id!, stamp!, empty!, Buffer.from('again')], 2)
+  assert.equal(replies.length, 1)
+  assert.equal(traffic.counts.late, 1)
+  traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 3)
+  assert.equal(stampClock(sent[0]![1]![1]!), 42)
+})
+
+test('a reply to another run of the broker goes nowhere', () => {
+  const { traffic, sent, replies } = start()
+  traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 0)
+  traffic.reply([Buffer.from('id'), writeStamp(Buffer.alloc(8, 2), 1, 9), EMPTY, EMPTY], 1)
+  assert.equal(replies.length, 0)
+  assert.equal(traffic.clock, 1)
+  assert.equal(traffic.unanswered, 1)
+  assert.equal(sent[0]!.length, 1)
+})
+
+test('malformed messages are counted and dropped', () => {
+  const { traffic, sent, replies } = start()
+  traffic.request([Buffer.from('id'), Buffer.from('no delimiter')], 0)
+  traffic.reply([Buffer.from('id'), EMPTY, EMPTY], 0)
+  assert.equal(traffic.counts.malformed, 2)
+  assert.equal(sent[0]!.length + replies.length, 0)
+})
+
+test('routes: by service, mixed batches and the unreadable to the servers', () => {
+  const { traffic, sent, outlet } = start()
+  outlet({ name: 'mean' })
+  traffic.routes.set('mean', 1)
+  const from = Buffer.from('id')
+  traffic.request([from, EMPTY, ask('mean')], 0)
+  traffic.request([from, EMPTY, ask('sum')], 0)
+  traffic.request([from, EMPTY, Buffer.from(encode([{ service: 'mean' }, { service: 'sum' }]))], 0)
+  traffic.request([from, EMPTY, Buffer.from([0xc1])], 0)
+  assert.deepEqual([sent[0]!.length, sent[1]!.length], [3, 1])
+})
+
+test('a full route refuses at once, the main back end makes clients wait', () => {
+  const { traffic, replies, outlet } = start()
+  outlet({ name: 'mean', waiting: MAX_WAITING })
+  traffic.routes.set('mean', 1)
+  traffic.request([Buffer.from('id'), EMPTY, ask('mean')], 0)
+  const reply = decode(replies[0]![2]!) as { id: string; data: { code: string } }
+  assert.deepEqual([reply.id, reply.data.code], ['i', 'unavailable'])
+  assert.equal(traffic.unanswered, 0)
+  assert.equal(traffic.full, false)
+  traffic.outlets[0] = { ...traffic.outlets[0]!, waiting: MAX_WAITING }
+  assert.equal(traffic.full, true)
+})
+
+test('what nobody answers is sent again, and refused in the end', () => {
+  const { traffic, sent, replies } = start()
+  traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 0)
+  traffic.sweep(500)
+  assert.equal(sent[0]!.length, 2)
+  const numbers = sent[0]!.map((frames) => stampNumber(frames[1]!))
+  assert.deepEqual(numbers, [1, 1])
+  assert.ok(stampClock(sent[0]![1]![1]!) > stampClock(sent[0]![0]![1]!))
+  traffic.sweep(15_000)
+  assert.equal((decode(replies[0]![2]!) as { data: { code: string } }).data.code, 'unavailable')
+  assert.equal(traffic.unanswered, 0)
+})
