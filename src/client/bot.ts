@@ -133,8 +133,8 @@ function createDisplay(log: Log): (map: Data) => void {
     const sent = sentAt === null ? null : new Date(sentAt).toISOString()
     const received = new Date(now).toISOString()
     const direct = map.type === 'message'
-    const from = direct ? (map.src ?? map.from) : map.user
-    const fields = { from, ...(direct ? {} : { channel: map.channel }), text: map.message, sent, received }
+    const user = direct ? (map.src ?? map.from) : map.user
+    const fields = { user, ...(direct ? {} : { channel: map.channel }), text: map.message, sent, received }
     if (++shown > SHOWN_A_SECOND) log.debug(fields, 'received')
     else log.info(fields, direct ? 'received a direct message' : 'received')
   }

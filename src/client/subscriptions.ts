@@ -13,7 +13,9 @@ import { createRecent } from './recent.ts'
 import { createStream, type Stream } from './stream.ts'
 
 export type Subscription = AsyncIterable<Data> & {
-  /** Resolves when a proxy has confirmed it: nothing that is published from then on is missed. */
+  /**
+   * Resolves when a proxy has confirmed it and told the publishers; what a server is asked to publish after that arrives.
+   */
   ready: Promise<void>
   close(): void
 }

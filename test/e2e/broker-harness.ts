@@ -1,6 +1,6 @@
 /** Starts the real processes for the tests of broker and proxy, on free ports, and ends them. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -87,5 +87,16 @@ export async function withCleanup(body: (atEnd: (undo: () => unknown) => void) =
     await body((undo) => undos.push(undo))
   } finally {
     for (const undo of undos.reverse()) await undo()
+  }
+}
+
+/** Whether Debian's Python can do it; in CI it must. */
+export function pythonIsMissing(): string | false {
+  try {
+    execFileSync('/usr/bin/python3', ['-c', 'import zmq, msgpack'], { stdio: 'pipe' })
+    return false
+  } catch (error) {
+    if (process.env.CI) throw error
+    return 'python3-zmq and python3-msgpack are not installed'
   }
 }

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import { Dealer, Reply, Request } from 'zeromq'
 import { connect } from '../../src/client/client.ts'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { STAMP_BYTES, stampNumber } from '../../src/protocol/stamp.ts'
-import { freePorts, health, local, type Running, root, startRole, until, watch, withCleanup } from './broker-harness.ts'
+import {
+  freePorts,
+  health,
+  local,
+  pythonIsMissing,
+  type Running,
+  root,
+  startRole,
+  until,
+  watch,
+  withCleanup,
+} from './broker-harness.ts'
 
 type AtEnd = (undo: () => unknown) => void
 type Ports = { front: number; back: number; mean: number; health: number }
@@ -243,17 +254,6 @@ test('garbage at the front drops or passes, and the broker goes on', async () =>
     assert.equal(broker.child.exitCode, null)
   })
 })
-
-/** Whether Debian's Python can do it; in CI it must. */
-function pythonIsMissing(): string | false {
-  try {
-    execFileSync('/usr/bin/python3', ['-c', 'import zmq, msgpack'], { stdio: 'pipe' })
-    return false
-  } catch (error) {
-    if (process.env.CI) throw error
-    return 'python3-zmq and python3-msgpack are not installed'
-  }
-}
 
 test('a worker in Python serves one service', { skip: pythonIsMissing() }, async () => {
   await withCleanup(async (atEnd) => {
