@@ -3,13 +3,14 @@ import { type AckMessage, sameView } from '../protocol/replica.ts'
 import { showDigest } from './hash.ts'
 import { merge } from './lamport.ts'
 import { nextLog, updateStable } from './ordering.ts'
-import { askedClock } from './reads.ts'
 import { noteGaps } from './repair.ts'
 import { type Peer, type Replica, say, stamp } from './state.ts'
 
 /** Between two acks while anything is unordered or asked for, and when idle, ms. */
 const BUSY_MS = 100
 const IDLE_MS = 500
+/** A promise that was asked for again is given again after this, ms. */
+const PROMISE_AGAIN_MS = 25
 
 /** Sends an ack when one is due. `made`, `clock` and `have` are read at the same instant. */
 export function sendAck(r: Replica): void {
@@ -30,7 +31,9 @@ export function sendAck(r: Replica): void {
     ordered,
     digest: showDigest(r.digest),
   }
-  r.effects.push({ type: 'publish', message: stamp(r, { ...ack, ask: askedClock(r) }) })
+  r.effects.push({ type: 'publish', message: stamp(r, { ...ack, ask: r.askDue ? r.asked : null }) })
+  r.askDue = false
+  r.promised = r.clock
 }
 
 const isBusy = (r: Replica): boolean => r.waiting.length > 0 || nextLog(r) !== null
@@ -57,7 +60,8 @@ export function takeAck(r: Replica, ack: AckMessage): void {
   noteGaps(r, peer, ack)
   if (ack.ask !== null && r.active) {
     r.clock = merge(r.clock, ack.ask)
-    r.ackDue = true
+    // Promised already: our ack is on its way, unless it was lost; two that ask each other must not make a storm.
+    if (r.promised < ack.ask || r.now - r.ackedAt >= PROMISE_AGAIN_MS) r.ackDue = true
   }
   if (ack.ordered === r.position && ack.view !== null && r.active) compareDigest(r, ack)
 }

@@ -39,12 +39,7 @@ export function learnView(r: Replica, view: View): void {
     r.own = null
     failWaiters(r, 'expelled', 'this server was left out of the cluster for a moment; try again')
   }
-  r.peers = new Map()
-  for (const member of view.members) {
-    if (member.instance === r.instance) continue
-    const counts = r.installed?.view.members.some((other) => other.origin === member.origin) ?? false
-    r.peers.set(member.rank, createPeer(r, member, counts))
-  }
+  setPeers(r, view)
   const members = view.members.map((member) => member.rank)
   say(r, 'info', r.origin === null ? 'view without this server' : 'view', {
     view: view.number,
@@ -60,6 +55,16 @@ export function learnView(r: Replica, view: View): void {
   // A plan that was never installed decides nothing.
   for (const log of r.logs.values()) log.seal = r.installed?.seals[log.origin] ?? Number.POSITIVE_INFINITY
   r.change = { phase: 'freeze', token, startedAt: r.now, target: 0, givers: [], seals: {}, targets: new Map() }
+}
+
+/** Begins anew with the other members of a view: whom to hear, and whom to copy from. */
+export function setPeers(r: Replica, view: View): void {
+  r.peers = new Map()
+  for (const member of view.members) {
+    if (member.instance === r.instance) continue
+    const counts = r.installed?.view.members.some((other) => other.origin === member.origin) ?? false
+    r.peers.set(member.rank, createPeer(r, member, counts))
+  }
 }
 
 function createPeer(r: Replica, member: View['members'][number], counts: boolean): Peer {

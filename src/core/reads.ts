@@ -36,12 +36,10 @@ export function answerWaiting(r: Replica): void {
   if (last !== undefined && r.active && (last.c > r.asked || r.now - r.askedAt >= ASK_AGAIN_MS)) {
     r.asked = last.c
     r.askedAt = r.now
+    r.askDue = true
     r.ackDue = true
   }
 }
-
-/** The clock to ask the others to promise, or null. */
-export const askedClock = (r: Replica): number | null => (r.waiting.length > 0 && r.active ? r.asked : null)
 
 /** Everything up to this clock is in the state. */
 function readLevel(r: Replica): number {

@@ -246,3 +246,20 @@ export function emptyFound(app: Application, windowPositions: number): Found {
   const window = createWindow(windowPositions)
   return { checkpoint: EMPTY_CHECKPOINT, state: app.create(), window, tails: new Map(), journal: [] }
 }
+
+/** The services' state from nothing but the public lines: for a snapshot that is missing or of another position. */
+export function foldState(app: Application, files: ReadonlyMap<string, Uint8Array>): unknown {
+  const state = app.create()
+  const lines: ParsedLine[] = []
+  for (const [log, bytes] of files) {
+    if (!app.folds.has(log)) continue
+    for (const [start, end] of spans(bytes)) {
+      const line = parseLine(textOf(bytes, start, end), log)
+      if (line === null) throw new Error(`${log}.jsonl has an unreadable line at byte ${start}`)
+      lines.push(line)
+    }
+  }
+  lines.sort((a, b) => a.n - b.n)
+  for (const line of lines) app.folds.get(line.log)?.apply?.(line, state)
+  return state
+}

@@ -6,7 +6,7 @@
 import type { Instance, Rank, ReplicaMessage, Report } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { confirmPromise, sendAck, takeAck } from './acks.ts'
-import { learnView, progressChange, recordInstall, sendFlush, takeFlush } from './change.ts'
+import { learnView, progressChange, recordInstall, sendFlush, setPeers, takeFlush } from './change.ts'
 import { checkpointIfDue } from './checkpoint.ts'
 import { answerCopy, progressCopy, sayHello, takeCopied } from './copy.ts'
 import { readDigest } from './hash.ts'
@@ -44,7 +44,7 @@ export function createReplica(
   const { checkpoint, window, state, known, installed, logs } = restored
   const past = new Map(Object.entries(checkpoint.ordered)) as Replica['past']
   for (const log of logs.values()) past.delete(log.origin)
-  return {
+  const r: Replica = {
     ...{ rank, instance, app, options: { ...DEFAULT_OPTIONS, ...options }, state, now: 0, time: 0 },
     ...{ clock: checkpoint.clock, known, installed, active: false, fresh: installed === null, origin: null, own: null },
     ...{ peers: new Map(), logs, past, position: checkpoint.position, digest: readDigest(checkpoint.digest), window },
@@ -60,8 +60,21 @@ export function createReplica(
       writers: new Map(),
     },
     ...{ pending: [], marks: new Map(), commit: null, committed: 0, token: 0, journalBytes: 0, checkpoint: null },
-    ...{ ackDue: false, ackedAt: 0, askedAt: 0, asked: 0, helloAt: 0, eventsOrdered: new Map(), orderedLoggedAt: 0 },
+    ...{
+      ackDue: false,
+      ackedAt: 0,
+      promised: 0,
+      askDue: false,
+      askedAt: 0,
+      asked: 0,
+      helloAt: 0,
+      eventsOrdered: new Map(),
+      orderedLoggedAt: 0,
+    },
   }
+  // The newest view may still be the one this server knew: its members are whom to copy from.
+  if (known !== null) setPeers(r, known)
+  return r
 }
 
 /**
@@ -102,6 +115,8 @@ function take(r: Replica, input: Input): void {
       if (r.change?.phase === 'checkpoint' && r.change.token === input.token) recordInstall(r)
       return
     case 'view':
+      // What this step has made so far was made under the old view.
+      publishEvents(r)
       return learnView(r, input.view)
     case 'disk':
       r.diskFull = input.full

@@ -153,6 +153,10 @@ export type Replica = {
   // Acknowledgements.
   ackDue: boolean
   ackedAt: number
+  /** The clock that the last ack promised. */
+  promised: number
+  /** The next ack asks the others to promise `asked`. */
+  askDue: boolean
   askedAt: number
   asked: number
   helloAt: number
