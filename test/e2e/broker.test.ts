@@ -22,8 +22,14 @@ import {
 type AtEnd = (undo: () => unknown) => void
 type Ports = { front: number; back: number; mean: number; health: number }
 
-async function startBroker(atEnd: AtEnd, env: Record<string, string> = {}): Promise<{ ports: Ports; broker: Running }> {
-  const [front, back, mean, healthPort] = (await freePorts(4)) as [number, number, number, number]
+async function startBroker(
+  atEnd: AtEnd,
+  env: Record<string, string> = {},
+  given?: Ports,
+): Promise<{ ports: Ports; broker: Running }> {
+  const free = (await freePorts(4)) as [number, number, number, number]
+  const [front, back, mean, healthPort] =
+    given === undefined ? free : [given.front, given.back, given.mean, given.health]
   const routes = env.ROUTED === undefined ? {} : { BROKER_ROUTES: `mean=${mean}` }
   const broker = startRole('broker', {
     BROKER_PORT: front,
@@ -186,6 +192,46 @@ test('a worker that is killed under load loses nothing', async () => {
     }
     await load
     assert.equal(answered, 5000)
+  })
+})
+
+test('a broker that is killed and comes back: our client gets every reply', async () => {
+  await withCleanup(async (atEnd) => {
+    const { ports, broker } = await startBroker(atEnd)
+    for (let i = 0; i < 3; i++) dealerWorker(ports.back, atEnd, (frames) => echo(frames.at(-1)!))
+    const client = connect({ broker: local(ports.front) })
+    atEnd(() => client.close())
+    let answered = 0
+    const load = Promise.all(
+      Array.from({ length: 50 }, async () => {
+        for (let n = 0; n < 100; n++) {
+          assert.equal((await client.call('echo', { n })).status, 'OK')
+          answered++
+        }
+      }),
+    )
+    await until(() => answered > 1000, 'some replies')
+    broker.child.kill('SIGKILL')
+    await until(() => broker.child.signalCode !== null, 'its end')
+    await startBroker(atEnd, {}, ports)
+    await load
+    assert.equal(answered, 5000)
+  })
+})
+
+test('a port in use is one clear line and exit code 1', async () => {
+  await withCleanup(async (atEnd) => {
+    const { ports } = await startBroker(atEnd)
+    const [health] = (await freePorts(1)) as [number]
+    const second = startRole('broker', {
+      BROKER_PORT: ports.front,
+      BROKER_BACK_PORT: ports.mean,
+      HEALTH_PORT: health,
+    })
+    await until(() => second.child.exitCode !== null, 'its end')
+    assert.equal(second.child.exitCode, 1)
+    assert.match(second.output(), new RegExp(`127\\.0\\.0\\.1:${ports.front} is in use`))
+    assert.ok(!second.output().includes('    at '), 'no stack')
   })
 })
 
