@@ -52,6 +52,8 @@ export async function runCluster(config: Config, env: Environment): Promise<stri
   }
   running.children = plans.map((plan) => createChild(plan, { output, log, onStartFailure }))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => running.stopping.abort())
+  // Started by a program that wants it to end with itself, however that ends.
+  if (process.connected) process.on('disconnect', () => running.stopping.abort())
 
   void bringUp(config, running, plans)
   await aborted(running.stopping.signal)

@@ -20,7 +20,7 @@ type Ended = { code: number | null; out: string; errors: string[] }
 /** Runs the launcher until it ends by itself. */
 async function launch(args: string[], env: Record<string, string>): Promise<Ended> {
   const launcher = join(project, 'dist', 'src', 'cluster', 'main.js')
-  const child = spawn(process.execPath, [launcher, ...args], { env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [launcher, ...args], { env: { ...process.env, ...env }, timeout: 30_000 })
   let out = ''
   let errors = ''
   child.stdout.on('data', (bytes) => {

@@ -72,15 +72,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const config = loadConfig(env)
   const launcher = spawn(process.execPath, [LAUNCHER], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel's end stops it, so a test that fails or is killed leaves no cluster behind.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const closed = once(launcher, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   const output = follow([launcher.stdout, launcher.stderr])
-  // A test that fails must not leave a cluster behind.
-  const onExit = (): void => void launcher.kill('SIGTERM')
-  process.once('exit', onExit)
-  void closed.then(() => process.off('exit', onExit))
-
   let stopped: Promise<void> | null = null
   const stop = async (keepData: boolean): Promise<void> => {
     const from = Date.now()
