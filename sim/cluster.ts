@@ -27,9 +27,10 @@ export type Outcome = {
   wholeAfterMs: number
 }
 
-export function runSeed(seed: number, rageMs: number = RAGE_MS): Outcome {
+/** @param profile forces the weather's profile, for seeds that are kept  @param rageMs virtual ms of weather */
+export function runSeed(seed: number, profile?: string, rageMs: number = RAGE_MS): Outcome {
   const random = createRandom(seed)
-  const weather = drawWeather(random)
+  const weather = drawWeather(random, profile)
   const world = createWorld(createSchedule(), random, weather)
   const check = createCheck((text) => note(world, 'check', text))
   const ranks = Array.from({ length: weather.servers }, (_, i) => (i + 1) as Rank)
@@ -88,9 +89,13 @@ const describe = (cluster: Cluster): string =>
     .map(({ name, replica }) => {
       if (replica === null) return `${name} down`
       const state = replica.active ? 'active' : (replica.change?.phase ?? 'learner')
-      return `${name} ${state} view ${replica.known?.number} position ${replica.position}`
+      const logs = [...replica.logs.values()].map(
+        ({ origin, ordered, committed, held, wanted, seal, first, skip }) =>
+          `${origin} ordered ${ordered} committed ${committed} held ${held} wanted ${wanted} seal ${seal} oldest ${first + skip}`,
+      )
+      return `${name} ${state} view ${replica.known?.number} position ${replica.position}\n      ${logs.join('\n      ')}`
     })
-    .join(', ')
+    .join('\n    ')
 
 /** Plans the faults of the weather, each kind again and again. */
 function unleash(cluster: Cluster): void {

@@ -1,11 +1,11 @@
 /**
- * `npm run sim -- --seeds 1000` runs seeds one after the other; `--from S` begins elsewhere; `--seed S` replays one and
- * prints what led to a failure.
+ * `npm run sim -- --seeds 1000` runs seeds one after the other; `--from S` begins elsewhere; `--seed S` replays one (`--profile P` forces
+ * its weather, as for the kept ones in seeds.json) and prints what led to a failure.
  */
 import { parseArgs } from 'node:util'
 import { type Outcome, runSeed } from './cluster.ts'
 
-const USAGE = 'usage: npm run sim -- [--seeds N] [--from S] | --seed S [--trace]'
+const USAGE = 'usage: npm run sim -- [--seeds N] [--from S] | --seed S [--profile P] [--trace]'
 
 function main(): number {
   const { values } = parseArgs({
@@ -13,6 +13,7 @@ function main(): number {
       seeds: { type: 'string' },
       from: { type: 'string' },
       seed: { type: 'string' },
+      profile: { type: 'string' },
       trace: { type: 'boolean' },
     },
   })
@@ -22,7 +23,7 @@ function main(): number {
     return value
   }
   if (values.seed !== undefined) {
-    const outcome = runSeed(count(values.seed, 0))
+    const outcome = runSeed(count(values.seed, 0), values.profile)
     if (values.trace || outcome.failures.length > 0) for (const line of outcome.trace) console.log(line)
     console.log(describe(outcome))
     return outcome.failures.length > 0 ? 1 : 0
@@ -43,7 +44,7 @@ function runSeeds(from: number, seeds: number): number {
     slowest = Math.max(slowest, outcome.wholeAfterMs)
     if (outcome.failures.length === 0) continue
     failed++
-    console.log(`${describe(outcome)}\n  again: npm run sim -- --seed ${seed}`)
+    console.log(`${describe(outcome)}\n  again: npm run sim -- --seed ${seed} --profile '${outcome.weather.profile}'`)
   }
   const seconds = Number(process.hrtime.bigint() - begun) / 1e9
   for (const [kind, times] of [...faults].sort()) console.log(`  ${kind.padEnd(18)} ${times}`)

@@ -44,6 +44,7 @@ const PROFILES: Record<string, (random: Random) => Partial<Weather>> = {
   partitions: () => ({ cut: 1500, isolate: 2500, repair: 5000, topicLoss: 0.05 }),
   flapping: () => ({ cut: 400, cutFromRef: 700, isolate: 900, repair: 1500, delay: 10 }),
   'all down': () => ({ killAll: 5000, powerCut: 6000, repair: 2500 }),
+  blackouts: () => ({ fsync: 300, killAll: 4000, powerCut: 2500, repair: 1500, think: 5, clients: 6 }),
   'slow disks': () => ({ fsync: 400, kill: 4000, powerCut: 5000 }),
   pauses: () => ({ pause: 2000, repair: 8000, kill: 8000 }),
   storm: (r) => ({
@@ -54,8 +55,10 @@ const PROFILES: Record<string, (random: Random) => Partial<Weather>> = {
 
 export const PROFILE_NAMES = Object.keys(PROFILES)
 
-export function drawWeather(random: Random): Weather {
-  const profile = random.pick(PROFILE_NAMES)
+/** @param forced a profile's name: a kept seed means the same weather when profiles are added */
+export function drawWeather(random: Random, forced?: string): Weather {
+  const drawn = random.pick(PROFILE_NAMES)
+  const profile = forced ?? drawn
   const servers = random.pick([3, 3, 3, 5])
   return { ...CALM, profile, servers, think: random.pick([5, 60, 200]), ...PROFILES[profile]!(random) }
 }

@@ -123,6 +123,8 @@ export function sendFlush(r: Replica): void {
   const waiting = [...r.peers.values()].filter((peer) => !peer.ackedView)
   if (waiting.length === 0 && r.active) {
     r.flush = null
+    // All members installed this view, so no older record, which might still name a finished origin, decides again.
+    r.past.clear()
     return
   }
   r.flushedAt = r.now
@@ -239,7 +241,6 @@ function install(r: Replica): void {
   r.active = true
   r.fresh = false
   r.change = null
-  r.past.clear()
   if (r.own === null || r.own.origin !== r.origin) {
     r.own = r.logs.get(r.origin!) ?? createOriginLog(r.origin!, 0)
     r.logs.set(r.origin!, r.own)
