@@ -76,7 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const closed = once(launcher, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  const output = follow([launcher.stdout, launcher.stderr])
+  const output = follow([launcher.stdout!, launcher.stderr!])
   let stopped: Promise<void> | null = null
   const stop = async (keepData: boolean): Promise<void> => {
     const from = Date.now()
