@@ -1,0 +1,110 @@
+/** Carries out what the core asks for: disk, peers, clients, subscribers, ref, log. */
+import { tick } from '../core/lamport.ts'
+import type { Replica } from '../core/replica.ts'
+import type { Effect, Input, Outcome } from '../core/types.ts'
+import type { Log } from '../platform/log.ts'
+import type { Store } from '../platform/store.ts'
+import { encode } from '../protocol/codec.ts'
+import { refuse } from '../protocol/errors.ts'
+import { replicaEnvelope } from '../protocol/replica.ts'
+import { replicaTopic } from '../protocol/topics.ts'
+import type { Effects } from './engine.ts'
+import type { Peers } from './peers.ts'
+import type { Publisher } from './publisher.ts'
+import { answer, type Token } from './replies.ts'
+import type { ClusterTime } from './time.ts'
+
+/** Bytes of public lines in one piece for a server that copies. */
+const COPY_BYTES = 512 * 1024
+/** Pieces that are read at the same time; who is not served asks again. */
+const MOST_COPIES = 4
+
+export type EffectsOptions = {
+  replica: Replica
+  store: Store
+  peers: Peers
+  publisher: Publisher
+  time: ClusterTime
+  log: Log
+  post(input: Input): void
+  /** ref should hear of this server soon. */
+  report(): void
+  /** The state may have changed. */
+  stepDone(): void
+}
+
+export function createEffects(options: EffectsOptions): Effects {
+  const { replica, store, peers, publisher, time, log, post } = options
+  const topic = replicaTopic(replica.rank)
+  let copies = 0
+
+  const reply = (token: Token, outcome: Outcome): void => {
+    if (!('query' in outcome)) return answer(token, outcome)
+    const { query, stale } = outcome
+    store.query(query, replica.position).then(
+      ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
+      (error: Error) => {
+        log.error({ err: error, log: query.log }, 'a public file could not be searched')
+        answer(token, { refusal: refuse('internal', 'the history could not be read') })
+      },
+    )
+  }
+  const copy = async ({ to, from, upTo, view }: Extract<Effect, { type: 'copy' }>): Promise<void> => {
+    if (copies >= MOST_COPIES) return
+    copies++
+    try {
+      const lines = await store.copy(from, upTo, COPY_BYTES)
+      replica.clock = tick(replica.clock)
+      const { rank, instance, clock, position } = replica
+      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
+    } catch (error) {
+      log.error({ err: error, from, upTo }, 'public lines could not be read')
+    } finally {
+      copies--
+    }
+  }
+  const carryOut = (effect: Effect): Input | null => {
+    switch (effect.type) {
+      case 'publish':
+        if (publisher.wanted(topic)) publisher.publish(topic, encode(replicaEnvelope(effect.message, time.now())))
+        return null
+      case 'send':
+        peers.send(effect.to, effect.message)
+        return null
+      case 'copy':
+        void copy(effect)
+        return null
+      case 'commit': {
+        // Subscribers need not wait for the disk.
+        publisher.flush()
+        const committed: Input = { type: 'committed', token: effect.token }
+        return store.commit(effect.records, () => post(committed)) ? committed : null
+      }
+      case 'write':
+        store.write(effect.log, effect.lines)
+        return null
+      case 'checkpoint':
+        store.checkpoint(effect, () => post({ type: 'checkpointed', token: effect.token }))
+        return null
+      case 'reply':
+        reply(effect.token as Token, effect.outcome)
+        return null
+      case 'deliver':
+        publisher.gather(effect.publication.topic, effect.publication.map)
+        return null
+      case 'report':
+        options.report()
+        return null
+      case 'log':
+        log[effect.level](effect.fields, effect.text)
+        return null
+    }
+  }
+  return {
+    carryOut,
+    stepDone() {
+      publisher.flush()
+      options.stepDone()
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Runs the replica: all that arrives in one turn of the event loop goes into one step of the core, whose effects are
+ * carried out in order. A commit that was durable at once goes on in the same turn.
+ */
+import { type Replica, step } from '../core/replica.ts'
+import type { ClientRequest, Effect, Input } from '../core/types.ts'
+import type { ClusterTime } from './time.ts'
+
+export type Effects = {
+  /** @returns an input that follows from it at once, or null */
+  carryOut(effect: Effect): Input | null
+  /** The effects of one step are all carried out. */
+  stepDone(): void
+}
+
+export type Engine = {
+  readonly replica: Replica
+  /** Hands an input to the replica in this turn of the event loop. */
+  post(input: Input): void
+  /** The same for requests. */
+  request(requests: readonly ClientRequest[]): void
+  /** From now on nothing happens any more. */
+  stop(): void
+}
+
+export function createEngine(replica: Replica, time: ClusterTime, effects: Effects): Engine {
+  let inputs: Input[] = []
+  let requests: ClientRequest[] = []
+  let scheduled = false
+  let stopped = false
+
+  const runOnce = (): void => {
+    const taken = inputs
+    inputs = []
+    if (requests.length > 0) {
+      taken.push({ type: 'requests', requests, time: time.now() })
+      requests = []
+    }
+    for (const effect of step(replica, performance.now(), taken)) {
+      const follows = effects.carryOut(effect)
+      if (follows !== null) inputs.push(follows)
+    }
+    effects.stepDone()
+  }
+  const run = (): void => {
+    scheduled = false
+    if (stopped) return
+    do runOnce()
+    while (inputs.length > 0 && !stopped)
+  }
+  const schedule = (): void => {
+    if (scheduled || stopped) return
+    scheduled = true
+    setImmediate(run)
+  }
+  return {
+    replica,
+    post(input) {
+      inputs.push(input)
+      schedule()
+    },
+    request(more) {
+      for (const one of more) requests.push(one)
+      schedule()
+    },
+    stop() {
+      stopped = true
+    },
+  }
+}

@@ -1,0 +1,5 @@
+/** The server's process. */
+import { runRole } from '../platform/role.ts'
+import { startServer } from './server.ts'
+
+runRole('server', startServer)

@@ -1,0 +1,154 @@
+/**
+ * The connections to brokers: requests in, replies out. They exist only while this server is in a view, so that brokers
+ * give requests to those who can answer them.
+ */
+import { randomBytes } from 'node:crypto'
+import type { ClientRequest } from '../core/types.ts'
+import type { Complain } from '../platform/socket-complaints.ts'
+import { createSocket, createWriter, readLoop, type Writer } from '../platform/sockets.ts'
+import { decode } from '../protocol/codec.ts'
+import { type Request, readBody } from '../protocol/envelope.ts'
+import { refuse } from '../protocol/errors.ts'
+import { isStamp, restamp, stampClock, stampId } from '../protocol/stamp.ts'
+import { answer, type Batch, encodeReply, type Token } from './replies.ts'
+import type { ClusterTime } from './time.ts'
+
+/** Requests without an answer, above which no more are read. */
+const MOST_UNANSWERED = 20_000
+/** How long replies may take to leave when a connection is closed. */
+const LINGER_MS = 1000
+const DRAIN_MS = 1000
+const EMPTY = Buffer.alloc(0)
+
+export type WorkersOptions = {
+  urls: readonly string[]
+  time: ClusterTime
+  complain: Complain
+  onRequests(requests: readonly ClientRequest[]): void
+  /** The Lamport clock for the next message, by the rule. */
+  nextClock(): number
+}
+
+export type Workers = {
+  /** Whether the brokers are connected. */
+  readonly connected: boolean
+  /** Requests without an answer. */
+  readonly unanswered: number
+  connect(): void
+  /** Replies that were given still leave. */
+  disconnect(): Promise<void>
+  /** Reads no more requests, and answers those it has. */
+  drain(): void
+}
+
+type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; writer: Writer }
+
+export function createWorkers(options: WorkersOptions): Workers {
+  const { urls, complain } = options
+  let links: Link[] = []
+  let draining = false
+  let unanswered = 0
+  const resume: (() => void)[] = []
+
+  const pause = (): Promise<void> | null =>
+    draining || unanswered >= MOST_UNANSWERED ? new Promise((resolve) => resume.push(resolve)) : null
+  const wake = (): void => {
+    for (const go of resume.splice(0)) go()
+  }
+  const receive = (link: Link, frames: Buffer[]): void => {
+    const message = readMessage(frames)
+    if (message === null) return complain('dropped a message from a broker: an empty frame and a body were expected')
+    const { route, stamp } = message
+    const batch = takeBody(message.body, complain, (done) => {
+      unanswered -= done.requests.length
+      const clock = options.nextClock()
+      const body = encodeReply(done, options.time.now(), clock)
+      link.writer.send(stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body])
+      if (!draining && resume.length > 0 && unanswered < MOST_UNANSWERED) wake()
+    })
+    unanswered += batch.requests.length
+    options.onRequests(toRequests(batch, stamp))
+  }
+  const open = (url: string): Link => {
+    const socket = createSocket('dealer', { linger: LINGER_MS })
+    const link = { socket, writer: createWriter(socket) }
+    socket.connect(url)
+    void readLoop(socket, (frames) => receive(link, frames), { pause })
+    return link
+  }
+
+  return {
+    get connected() {
+      return links.length > 0
+    },
+    get unanswered() {
+      return unanswered
+    },
+    connect() {
+      if (links.length === 0 && !draining) links = urls.map(open)
+    },
+    async disconnect() {
+      const closing = links
+      links = []
+      await Promise.all(closing.map(closeLink))
+      wake()
+    },
+    drain() {
+      draining = true
+    },
+  }
+}
+
+async function closeLink({ socket, writer }: Link): Promise<void> {
+  const limit = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref())
+  await Promise.race([writer.drained(), limit])
+  writer.close()
+  socket.close()
+}
+
+type Message = { route: Buffer[]; stamp: Buffer | null; body: Buffer }
+
+/** Reads `[identity, …, stamp, '', body]`; the frames that are kept until the reply are copied: a small one pins 8 KB. */
+function readMessage(frames: Buffer[]): Message | null {
+  const at = frames.length - 2
+  if (at < 0 || frames[at]!.length !== 0) return null
+  const last = at === 0 ? undefined : frames[at - 1]!
+  const stamp = last !== undefined && isStamp(last) ? Buffer.from(last) : null
+  const route = frames.slice(0, stamp === null ? at : at - 1).map((frame) => Buffer.from(frame))
+  return { route, stamp, body: frames[at + 1]! }
+}
+
+/** Reads a body into a batch of requests to answer. */
+function takeBody(bytes: Buffer, complain: Complain, complete: (batch: Batch) => void): Batch {
+  let read: ReturnType<typeof readBody>
+  try {
+    read = readBody(decode(bytes))
+  } catch (error) {
+    const description = (error as Error).message
+    complain('a request could not be read', { wrong: description })
+    const wrong = refuse('bad_request', description)
+    read = { requests: [{ service: '', id: null, data: {}, clock: 0, wrong }], batch: false }
+  }
+  const { requests, batch: isArray } = read
+  return { requests, isArray, answers: requests.map(() => null), missing: requests.length, complete }
+}
+
+/** What the core is told of a batch; what is wrong in its form is answered here. */
+function toRequests(batch: Batch, stamp: Buffer | null): ClientRequest[] {
+  const broker = stamp === null ? 0 : stampClock(stamp)
+  const requests: ClientRequest[] = []
+  for (let index = 0; index < batch.requests.length; index++) {
+    const request = batch.requests[index]!
+    const token: Token = { batch, index }
+    if (request.wrong !== null) answer(token, { refusal: request.wrong })
+    else {
+      const { service, data, clock } = request
+      requests.push({ token, service, id: request.id ?? idOf(request, stamp, index), data, clock, stamp: broker })
+    }
+  }
+  return requests
+}
+
+/** A request that brought no id: the broker's number for it stands in, and without a broker nothing can be repeated. */
+const idOf = (request: Request, stamp: Buffer | null, index: number): string =>
+  request.id ?? (stamp === null ? `~${randomBytes(12).toString('hex')}` : stampId(stamp, index))
