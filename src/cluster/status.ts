@@ -6,16 +6,21 @@ import { escapeControls } from '../platform/pretty.ts'
 import { AskError, ask } from './ask.ts'
 import { table } from './table.ts'
 
-const viewNumber = z.union([z.number(), z.object({ number: z.number() }).transform(({ number }) => number)])
-const LISTED = z.object({ name: z.string(), rank: z.number(), endpoint: z.object({ peer: z.string() }).nullish() })
-const REF = z.object({
+// Loose: fields that this does not know are passed on by --json.
+const viewNumber = z.union([z.number(), z.looseObject({ number: z.number() }).transform(({ number }) => number)])
+const LISTED = z.looseObject({
+  name: z.string(),
+  rank: z.number(),
+  endpoint: z.looseObject({ peer: z.string() }).nullish(),
+})
+const REF = z.looseObject({
   view: z
-    .object({ number: z.number(), quorum: z.number(), members: z.array(z.object({ rank: z.number() })) })
+    .looseObject({ number: z.number(), quorum: z.number(), members: z.array(z.looseObject({ rank: z.number() })) })
     .nullish(),
   total: z.number(),
   servers: z.array(LISTED.extend({ alive: z.boolean(), member: z.boolean() })),
 })
-const SERVER = z.object({
+const SERVER = z.looseObject({
   origin: z.string().nullish(),
   view: viewNumber.nullish(),
   state: z.string(),
