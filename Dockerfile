@@ -16,9 +16,10 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=build /app/production node_modules
-COPY bin bin
-COPY scripts scripts
-RUN ln -s /app/bin/compasso.mjs /usr/local/bin/compasso
+COPY scripts/container.mjs scripts/
+# docker compose exec ref compasso status: with the rights of the data's owner, as everything here.
+RUN printf '#!/bin/sh\nexec node /app/scripts/container.mjs compasso "$@"\n' >/usr/local/bin/compasso \
+  && chmod 755 /usr/local/bin/compasso
 COPY --from=build /app/dist/src dist/src
 # Starts as root only to become whoever owns /data, see there.
 ENTRYPOINT ["node", "/app/scripts/container.mjs"]

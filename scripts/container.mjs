@@ -1,5 +1,5 @@
 /**
- * What a container runs: node container.mjs <role>.
+ * What a container runs: node container.mjs <role>, or compasso and its arguments.
  *
  * The data directory belongs to a person outside, who wants to read and delete what is in it. So this starts as root
  * only to take the user and group of whoever owns /data, and gives up everything else before any other code is loaded.
@@ -12,9 +12,12 @@ const DATA = '/data'
 const IMAGE_USER = { uid: 1000, gid: 1000 }
 
 const role = process.argv[2] ?? ''
-const program = new URL(`../dist/src/${role}/main.js`, import.meta.url)
+const path = role === 'compasso' ? 'cluster/cli.js' : `${role}/main.js`
+const program = new URL(`../dist/src/${path}`, import.meta.url)
 if (!/^[a-z]+$/.test(role) || !existsSync(program)) {
-  process.stderr.write(`compasso: there is no role "${role}"; one of ref, broker, proxy, server, client, cluster\n`)
+  process.stderr.write(
+    `compasso: there is no role "${role}"; one of ref, broker, proxy, server, client, cluster, compasso\n`,
+  )
   process.exit(1)
 }
 if (process.getuid() === 0) {

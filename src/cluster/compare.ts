@@ -26,7 +26,7 @@ const PIECE_BYTES = 256 * 1024
 
 /** The server folders under a data directory, by rank. None when there is no such directory. */
 export async function serversIn(dataDir: string): Promise<string[]> {
-  const names = await readdir(dataDir).catch(() => [])
+  const names = await namesIn(dataDir)
   const rank = (name: string): number => Number(name.slice('server-'.length))
   return names.filter((name) => /^server-[1-9]\d*$/.test(name)).sort((a, b) => rank(a) - rank(b))
 }
@@ -35,10 +35,20 @@ export async function serversIn(dataDir: string): Promise<string[]> {
 export async function compareServers(dataDir: string, servers: readonly string[]): Promise<LogReport[]> {
   const files = new Set<string>()
   for (const server of servers)
-    for (const name of await readdir(join(dataDir, server)).catch(() => [])) if (isPublic(name)) files.add(name)
+    for (const name of await namesIn(join(dataDir, server))) if (isPublic(name)) files.add(name)
   const reports: LogReport[] = []
   for (const file of [...files].sort()) reports.push({ file, servers: await compareFile(dataDir, servers, file) })
   return reports
+}
+
+/** What is in a folder; nothing when there is none. One that may not be read is an error, not an empty one. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 const isPublic = (name: string): boolean => name.endsWith('.jsonl') && !name.startsWith('journal-')
