@@ -10,8 +10,9 @@ import type { Query } from '../protocol/service.ts'
 import { NEWLINE, offsetAfter, positionAt, readRange } from './files-lines.ts'
 
 const CHUNK_BYTES = 512 * 1024
-/** Most bytes that one page scans. */
+/** Most bytes that one page scans, and that its lines have: a reply is one frame. */
 const SCAN_BYTES = 64 << 20
+const PAGE_BYTES = 512 * 1024
 
 export type Page = {
   items: Data[]
@@ -33,38 +34,43 @@ export async function queryLines(descriptor: number | null, length: number, quer
 }
 
 async function scanBackwards(descriptor: number, end: number, query: Query): Promise<Page> {
-  let items: Data[] = []
-  let upTo = end
-  const stop = Math.max(0, end - SCAN_BYTES)
-  while (upTo > 0) {
+  const page: Match[] = []
+  let bytes = 0
+  const finish = (next: number | null): Page => ({ items: page.reverse().map(({ item }) => item), next })
+  for (let upTo = end; upTo > 0; ) {
     const chunk = await chunkBefore(descriptor, upTo)
-    const found = matches(chunk, query)
-    const room = query.limit - items.length
-    items = [...found.slice(-room), ...items]
+    for (const match of matches(chunk, query).reverse()) {
+      // One more than fits means that there is a next page.
+      if (isComplete(page, bytes + match.bytes, query)) return finish(page.at(-1)!.n)
+      page.push(match)
+      bytes += match.bytes
+    }
     upTo -= chunk.length
-    // One more than fits means that there is a next page, and so does what was not scanned.
-    if (found.length > room || (items.length === query.limit && upTo > 0)) return { items, next: Number(items[0]!.n) }
-    if (upTo <= stop && upTo > 0) return { items, next: positionAt(chunk, 0) }
+    if (end - upTo >= SCAN_BYTES && upTo > 0) return finish(positionAt(chunk, 0))
   }
-  return { items, next: null }
+  return finish(null)
 }
 
 async function scanForwards(descriptor: number, start: number, end: number, query: Query): Promise<Page> {
-  const items: Data[] = []
-  let at = start
-  const stop = start + SCAN_BYTES
-  while (at < end) {
+  const page: Match[] = []
+  let bytes = 0
+  const finish = (next: number | null): Page => ({ items: page.map(({ item }) => item), next })
+  for (let at = start; at < end; ) {
     const chunk = await chunkAfter(descriptor, at, end)
-    const found = matches(chunk, query)
-    const room = query.limit - items.length
-    items.push(...found.slice(0, room))
+    for (const match of matches(chunk, query)) {
+      if (isComplete(page, bytes + match.bytes, query)) return finish(page.at(-1)!.n)
+      page.push(match)
+      bytes += match.bytes
+    }
     at += chunk.length
-    if (found.length > room || (items.length === query.limit && at < end))
-      return { items, next: Number(items.at(-1)!.n) }
-    if (at >= stop && at < end) return { items, next: positionAt(chunk, chunk.lastIndexOf(NEWLINE, -2) + 1) }
+    if (at - start >= SCAN_BYTES && at < end) return finish(positionAt(chunk, chunk.lastIndexOf(NEWLINE, -2) + 1))
   }
-  return { items, next: null }
+  return finish(null)
 }
+
+/** @param bytes with one match more */
+const isComplete = (page: readonly Match[], bytes: number, query: Query): boolean =>
+  page.length > 0 && (page.length >= query.limit || bytes > PAGE_BYTES)
 
 /** Whole lines, about a chunk of them, that end at an offset. */
 async function chunkBefore(descriptor: number, end: number): Promise<Buffer> {
@@ -87,9 +93,11 @@ async function chunkAfter(descriptor: number, start: number, end: number): Promi
   }
 }
 
+type Match = { n: number; bytes: number; item: Data }
+
 /** The lines of a chunk that match, in order. */
-function matches(chunk: Buffer, query: Query): Data[] {
-  const found = new Map<number, Data>()
+function matches(chunk: Buffer, query: Query): Match[] {
+  const found = new Map<number, Match>()
   for (const alternative of query.anyOf) {
     const [field] = Object.entries(alternative)
     const text = field === undefined ? '{"n":' : `${JSON.stringify(field[0])}:${JSON.stringify(field[1])}`
@@ -98,12 +106,12 @@ function matches(chunk: Buffer, query: Query): Data[] {
       const end = chunk.indexOf(NEWLINE, at) + 1
       if (!found.has(start)) {
         const item = readItem(chunk.toString('utf8', start, end), alternative)
-        if (item !== null) found.set(start, item)
+        if (item !== null) found.set(start, { n: Number(item.n), bytes: end - start, item })
       }
       at = end === 0 ? -1 : chunk.indexOf(text, end)
     }
   }
-  return [...found].sort(([a], [b]) => a - b).map(([, item]) => item)
+  return [...found.values()].sort((a, b) => a.n - b.n)
 }
 
 /** A line as clients see it, when it has all fields of an alternative. */

@@ -90,7 +90,7 @@ export function createEffects(options: EffectsOptions): Effects {
         reply(effect.token as Token, effect.outcome)
         return null
       case 'deliver':
-        publisher.gather(effect.publication.topic, effect.publication.map)
+        deliver(publisher, effect)
         return null
       case 'report':
         options.report()
@@ -107,4 +107,14 @@ export function createEffects(options: EffectsOptions): Effects {
       options.stepDone()
     },
   }
+}
+
+/** Tells subscribers of an event; what nobody subscribed to is not even made. */
+function deliver(publisher: Publisher, { event, origin }: Extract<Effect, { type: 'deliver' }>): void {
+  const { service, body, time, clock, seq, id } = event
+  const { publication } = service
+  if (publication === undefined) return
+  const topic = publication.topic(body)
+  if (!publisher.wanted(topic)) return
+  publisher.gather(topic, { ...publication.map(body), timestamp: time, clock, origin, seq, id })
 }

@@ -31,12 +31,14 @@ export type Membership = {
 export function createMembership(options: MembershipOptions): Membership {
   const { replica, name, endpoint, ref, peers, time, post } = options
   let scheduled = false
+  let stopped = false
   /** The newest number that was handed to the replica: the same view comes with every answer. */
   let posted = 0
   let servers: Data[] = []
 
   const heartbeat = (): void => {
     scheduled = false
+    if (stopped) return
     replica.clock = tick(replica.clock)
     ref.tell('heartbeat', { user: name, ...reportOf(replica), endpoint, timestamp: time.now(), clock: replica.clock })
   }
@@ -64,11 +66,15 @@ export function createMembership(options: MembershipOptions): Membership {
       setImmediate(heartbeat)
     },
     take(data, clock) {
+      if (stopped) return
       replica.clock = mergeClient(replica.clock, clock)
       if (Array.isArray(data.servers)) servers = data.servers.filter(isMap)
       update([])
       takeView(data.view)
     },
-    stop: () => clearInterval(timer),
+    stop() {
+      stopped = true
+      clearInterval(timer)
+    },
   }
 }

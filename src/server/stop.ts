@@ -4,6 +4,7 @@ import { isQuiet } from '../core/replica.ts'
 import type { Log } from '../platform/log.ts'
 import type { Store } from '../platform/store.ts'
 import type { Engine } from './engine.ts'
+import type { Membership } from './membership.ts'
 import type { RefLink } from './ref-link.ts'
 import type { Workers } from './workers.ts'
 
@@ -14,9 +15,17 @@ const LOOK_MS = 20
 const LAST_ROUND_MS = 120
 const LEAVE_LIMIT_MS = 500
 
-export type Stopping = { engine: Engine; workers: Workers; ref: RefLink; store: Store; name: string; log: Log }
+export type Stopping = {
+  engine: Engine
+  workers: Workers
+  membership: Membership
+  ref: RefLink
+  store: Store
+  name: string
+  log: Log
+}
 
-export async function stopServer({ engine, workers, ref, store, name, log }: Stopping): Promise<void> {
+export async function stopServer({ engine, workers, membership, ref, store, name, log }: Stopping): Promise<void> {
   const { replica } = engine
   workers.drain()
   engine.post({ type: 'drain' })
@@ -26,6 +35,8 @@ export async function stopServer({ engine, workers, ref, store, name, log }: Sto
   const quiet = isDone()
   if (quiet && replica.origin !== null) await sleep(LAST_ROUND_MS)
   await workers.disconnect()
+  // From here on ref must not hear that this server is there.
+  membership.stop()
   const { instance, position } = replica
   const left = await ref.ask('leave', { user: name, instance }, LEAVE_LIMIT_MS)
   engine.stop()
