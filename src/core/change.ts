@@ -69,8 +69,17 @@ export function setPeers(r: Replica, view: View): void {
 
 function createPeer(r: Replica, member: View['members'][number], counts: boolean): Peer {
   return {
-    ...{ member, counts, promise: 0, promisedAt: r.now, pending: null, have: new Map(), ordered: 0, heardAt: r.now },
-    ...{ flush: null, ackedView: false, waitingSince: 0 },
+    member,
+    counts,
+    promise: 0,
+    promisedAt: r.now,
+    pending: null,
+    have: new Map(),
+    ordered: 0,
+    heardAt: r.now,
+    flush: null,
+    ackedView: false,
+    waitingSince: 0,
   }
 }
 

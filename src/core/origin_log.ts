@@ -34,9 +34,20 @@ export function createOriginLog(origin: Origin, ordered: number): OriginLog {
   const parts = readOrigin(origin)
   if (parts === null) throw new Error(`not an origin: ${origin}`)
   return {
-    ...{ origin, rank: parts.rank, incarnation: parts.incarnation, events: [], first: ordered + 1, skip: 0 },
-    ...{ held: ordered, committed: ordered, stable: ordered, ordered, seal: Number.POSITIVE_INFINITY },
-    ...{ wanted: ordered, grewAt: 0, askedAt: 0 },
+    origin,
+    rank: parts.rank,
+    incarnation: parts.incarnation,
+    events: [],
+    first: ordered + 1,
+    skip: 0,
+    held: ordered,
+    committed: ordered,
+    stable: ordered,
+    ordered,
+    seal: Number.POSITIVE_INFINITY,
+    wanted: ordered,
+    grewAt: 0,
+    askedAt: 0,
   }
 }
 

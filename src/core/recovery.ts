@@ -44,8 +44,12 @@ export type Recovery = {
 export function recover(app: Application, found: Found): Recovery {
   const journalled = indexJournal(found.journal)
   const fold = {
-    ...{ app, state: found.state, window: found.window, digest: readDigest(found.checkpoint.digest) },
-    ...{ position: found.checkpoint.position, clock: found.checkpoint.clock },
+    app,
+    state: found.state,
+    window: found.window,
+    digest: readDigest(found.checkpoint.digest),
+    position: found.checkpoint.position,
+    clock: found.checkpoint.clock,
   }
   const ordered: Seqs = { ...found.checkpoint.ordered }
   const takeLine = (line: ParsedLine): boolean => {

@@ -40,10 +40,19 @@ export type RefState = {
 export function createRefState(persisted: Persisted | null, configured: number, now: number): RefState {
   const ranks = Array.from({ length: configured }, (_, i) => (i + 1) as Rank)
   return {
-    ...{ ranks: persisted?.ranks ?? ranks, names: new Map(Object.entries(persisted?.names ?? {})) },
-    ...{ view: persisted?.view ?? null, settled: persisted?.settled ?? false, servers: new Map(), leases: new Map() },
-    ...{ installedBy: new Set(), left: new Set(), failures: new Map(), behind: false, stalledSince: null },
-    ...{ startedAt: now, restored: persisted !== null },
+    ranks: persisted?.ranks ?? ranks,
+    names: new Map(Object.entries(persisted?.names ?? {})),
+    view: persisted?.view ?? null,
+    settled: persisted?.settled ?? false,
+    servers: new Map(),
+    leases: new Map(),
+    installedBy: new Set(),
+    left: new Set(),
+    failures: new Map(),
+    behind: false,
+    stalledSince: null,
+    startedAt: now,
+    restored: persisted !== null,
   }
 }
 

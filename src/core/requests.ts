@@ -90,8 +90,15 @@ function makeEvent(r: Replica, item: WriteItem, body: Record<string, unknown>): 
   r.newLines.push(makeLine({ clock: r.clock, origin: own.origin, seq, id: item.id, time: r.time }, body))
   r.newHead.push([r.clock, item.service.log, item.id])
   const waiter: Waiter = {
-    ...{ id: item.id, service: item.service, request: item.request, body, tokens: [item.token], seq },
-    ...{ time: r.time, clock: r.clock, deadline: r.now + r.options.requestTimeoutMs },
+    id: item.id,
+    service: item.service,
+    request: item.request,
+    body,
+    tokens: [item.token],
+    seq,
+    time: r.time,
+    clock: r.clock,
+    deadline: r.now + r.options.requestTimeoutMs,
   }
   r.waiters.set(item.id, waiter)
   r.undurable.push(waiter)
@@ -149,11 +156,8 @@ export const reply = (r: Replica, token: unknown, outcome: Outcome): void => {
 }
 
 function deliver(r: Replica, waiter: Waiter): void {
-  const publication = waiter.service.publication?.(waiter.body)
-  if (publication === undefined) return
-  const { time, clock, seq, id } = waiter
-  const map = { ...publication.map, timestamp: time, clock, origin: r.own!.origin, seq, id }
-  r.effects.push({ type: 'deliver', publication: { topic: publication.topic, map } })
+  if (waiter.service.publication === undefined || r.own === null) return
+  r.effects.push({ type: 'deliver', event: waiter, origin: r.own.origin })
 }
 
 /** The answer that an id's outcome stands for. */

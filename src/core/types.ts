@@ -10,8 +10,8 @@
  */
 import type { Data } from '../protocol/envelope.ts'
 import type { Refusal } from '../protocol/errors.ts'
-import type { Instance, Position, ReplicaMessage, Seqs, View } from '../protocol/replica.ts'
-import type { Query } from '../protocol/service.ts'
+import type { Instance, Origin, Position, ReplicaMessage, Seqs, View } from '../protocol/replica.ts'
+import type { Query, WriteService } from '../protocol/service.ts'
 
 /**
  * A request as the replica takes it. `token` comes back with the reply; `clock` is the client's, `stamp` the broker's:
@@ -34,8 +34,15 @@ export type Outcome = { data: Data; stale?: boolean } | { refusal: Refusal } | {
 /** What a checkpoint records; it is also what a restart begins with. */
 export type Checkpoint = { position: Position; ordered: Seqs; digest: string; clock: number }
 
-/** What subscribers are told of an event. */
-export type Publication = { topic: string; map: Data }
+/** An event that its subscribers may be told of, and the service that says what they are told. */
+export type Delivery = {
+  service: WriteService<unknown>
+  body: Data
+  id: string
+  seq: number
+  time: number
+  clock: number
+}
 
 export type Effect =
   | { type: 'publish'; message: ReplicaMessage }
@@ -45,6 +52,6 @@ export type Effect =
   | { type: 'write'; log: string; lines: Uint8Array; first: Position; last: Position }
   | { type: 'checkpoint'; token: number; checkpoint: Checkpoint; snapshot: Data; carry: Uint8Array[] }
   | { type: 'reply'; token: unknown; outcome: Outcome }
-  | { type: 'deliver'; publication: Publication }
+  | { type: 'deliver'; event: Delivery; origin: Origin }
   | { type: 'report' }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string; fields: Data }

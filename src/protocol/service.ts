@@ -77,8 +77,8 @@ export type WriteService<State> = Base & {
   describe?(code: ErrorCode, request: Data): string
   /** The success fields of the reply (stamped with timestamp and clock by the caller). Constant, so encoded once. */
   success: Data
-  /** The map that subscribers get, and on which topic; none for services that tell nobody. */
-  publication?(body: Data): { topic: string; map: Data }
+  /** On which topic subscribers hear of an event, and what; none for services that tell nobody. */
+  publication?: { topic(body: Data): string; map(body: Data): Data }
 }
 
 export type Service<State = unknown> = StatelessService | ReadService<State> | WriteService<State>

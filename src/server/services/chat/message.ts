@@ -21,7 +21,8 @@ export const message: WriteService<ChatState> = {
     return { body: { src, dst, message } }
   },
   success: { status: 'OK' },
-  publication({ src, dst, message }) {
-    return { topic: String(dst), map: { type: 'message', src, dst, from: src, to: dst, user: src, message } }
+  publication: {
+    topic: ({ dst }) => String(dst),
+    map: ({ src, dst, message }) => ({ type: 'message', src, dst, from: src, to: dst, user: src, message }),
   },
 }

@@ -16,5 +16,5 @@ export const publish: WriteService<ChatState> = {
     return { body: { user, channel, message } }
   },
   success: { status: 'OK' },
-  publication: (body) => ({ topic: String(body.channel), map: { type: 'publication', ...body } }),
+  publication: { topic: ({ channel }) => String(channel), map: (body) => ({ type: 'publication', ...body }) },
 }
