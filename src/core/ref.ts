@@ -40,9 +40,7 @@ export function refStep(state: RefState, now: number, nonce: string, input: RefI
   const after = persistedOf(state)
   if (JSON.stringify(after) !== before) effects.unshift({ type: 'persist', state: after })
   if (answer !== null)
-    effects.push(
-      'code' in answer ? { type: 'refuse', refusal: answer as Refusal } : answerWith(state, now, input, answer),
-    )
+    effects.push('code' in answer ? { type: 'refuse', refusal: answer as Refusal } : answerWith(state, input, answer))
   return effects
 }
 
@@ -68,7 +66,7 @@ function take(state: RefState, now: number, input: RefInput, effects: RefEffect[
 }
 
 /** Answers are made after the decision, so that a heartbeat brings back the view that it caused. */
-function answerWith(state: RefState, now: number, input: RefInput, data: Data): RefEffect {
+function answerWith(state: RefState, input: RefInput, data: Data): RefEffect {
   const servers = [...state.servers.values()].map(({ name, endpoint, heard: { report } }) => {
     const member = state.view?.members.some((one) => one.instance === report.instance) ?? false
     return { name, rank: report.rank, instance: report.instance, endpoint, alive: true, member }
@@ -79,7 +77,6 @@ function answerWith(state: RefState, now: number, input: RefInput, data: Data): 
     return { type: 'reply', data: { view: state.view, servers, rejoin: mustRejoin(state, input.report) } }
   if (input.type === 'status')
     return { type: 'reply', data: { view: state.view, total: state.ranks.length, ranks: state.ranks, servers } }
-  void now
   return { type: 'reply', data }
 }
 

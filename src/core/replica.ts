@@ -173,6 +173,8 @@ function takeMessage(r: Replica, message: ReplicaMessage): void {
     case 'flush':
       return takeFlush(r, message)
     case 'hello':
+      // The sooner ref knows that a joiner is heard, the sooner it is admitted.
+      if (!r.hears.has(message.instance)) r.effects.push({ type: 'report' })
       if (r.hears.size < MOST_HEARD) r.hears.set(message.instance, r.now)
       return
     case 'fetch':

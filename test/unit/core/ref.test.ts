@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type RefEffect, type RefInput, refStep } from '../../../src/core/ref.ts'
+import { createRefState, persistedOf, type RefState, readPersisted } from '../../../src/core/ref_state.ts'
+import type { Instance, Rank, Report, View, ViewId } from '../../../src/protocol/replica.ts'
+
+const rank = (n: number) => n as Rank
+const endpoint = { peer: 'tcp://127.0.0.1:1', pub: 'tcp://127.0.0.1:2' }
+let nonce = 0
+const run = (ref: RefState, now: number, input: RefInput): RefEffect[] => refStep(ref, now, `n${++nonce}`, input)
+
+/** A server as ref hears it. */
+type Server = {
+  rank: number
+  instance: string
+  fresh: boolean
+  installed: ViewId | null
+  known: number
+  joining: boolean
+}
+const fresh = (n: number, run = 'a'): Server => ({
+  rank: n,
+  instance: `${n}${run}`,
+  fresh: true,
+  installed: null,
+  known: 0,
+  joining: true,
+})
+
+function beat(ref: RefState, now: number, server: Server, more: Partial<Report> = {}): RefEffect[] {
+  const report: Report = {
+    rank: rank(server.rank),
+    instance: server.instance as Instance,
+    origin: null,
+    fresh: server.fresh,
+    installed: server.installed,
+    known: server.known,
+    position: 0,
+    joining: server.joining,
+    level: true,
+    silent: [],
+    hears: [],
+    ...more,
+  }
+  return run(ref, now, { type: 'heartbeat', name: `server-${server.rank}`, endpoint, report })
+}
+
+const members = (view: View | null) => view?.members.map((member) => member.rank)
+
+/** Three servers in view 1, installed by all. */
+function settled(): { ref: RefState; servers: Server[] } {
+  const ref = createRefState(null, 3, 0)
+  const servers = [1, 2, 3].map((n) => fresh(n))
+  for (const server of servers) beat(ref, 10, server)
+  for (const server of servers) {
+    Object.assign(server, { fresh: false, installed: ref.view, known: 1, joining: false })
+    beat(ref, 20, server)
+  }
+  return { ref, servers }
+}
+
+test('the first view begins when all configured servers ask', () => {
+  const ref = createRefState(null, 3, 0)
+  beat(ref, 10, fresh(1))
+  beat(ref, 10, fresh(2))
+  assert.equal(members(ref.view), undefined)
+  const effects = beat(ref, 10, fresh(3))
+  assert.deepEqual(members(ref.view), [1, 2, 3])
+  assert.equal(ref.view?.quorum, 2)
+  const kinds = effects.map((effect) => effect.type)
+  assert.equal(kinds[0], 'persist', 'a view is on disk before anybody hears of it')
+  assert.ok(kinds.includes('push'))
+})
+
+test('the first view begins with a quorum after the grace', () => {
+  const ref = createRefState(null, 3, 0)
+  beat(ref, 10, fresh(1))
+  for (const now of [20, 1000, 2000, 2900]) for (const n of [1, 2]) beat(ref, now, fresh(n))
+  assert.equal(members(ref.view), undefined)
+  beat(ref, 3100, fresh(2))
+  assert.deepEqual(members(ref.view), [1, 2])
+})
+
+test('a member without a heartbeat for 3 s is left out, and a quorum must remain', () => {
+  const { ref, servers } = settled()
+  const [first, second] = servers as [Server, Server, Server]
+  for (const now of [1000, 2000, 3000]) for (const server of [first, second]) beat(ref, now, server)
+  assert.deepEqual(members(ref.view), [1, 2, 3])
+  beat(ref, 3050, first)
+  assert.deepEqual(members(ref.view), [1, 2])
+  for (const now of [4000, 5000, 6000, 7000]) beat(ref, now, { ...first, known: 2 })
+  assert.deepEqual(members(ref.view), [1, 2], 'one of three is no quorum: no new view')
+})
+
+test('whom most of the others report as silent goes; who reports most of the others is itself the suspect', () => {
+  for (const who of ['reported', 'reporter']) {
+    const { ref, servers } = settled()
+    const [first, second, third] = servers as [Server, Server, Server]
+    if (who === 'reported') {
+      beat(ref, 500, first, { silent: [rank(3)] })
+      assert.deepEqual(members(ref.view), [1, 2, 3], 'one of two others is not most')
+      beat(ref, 500, second, { silent: [rank(3)] })
+    } else beat(ref, 500, third, { silent: [rank(1), rank(2)] })
+    assert.deepEqual(members(ref.view), [1, 2])
+  }
+})
+
+test('a new process of a rank replaces the old one, as a new origin, once all members hear it', () => {
+  const { ref, servers } = settled()
+  const [first, second] = servers as [Server, Server, Server]
+  const again: Server = { ...fresh(3, 'b'), fresh: false, known: 1 }
+  beat(ref, 100, again)
+  assert.deepEqual(members(ref.view), [1, 2], 'the old process is gone at once')
+  for (const server of [first, second]) {
+    Object.assign(server, { installed: ref.view, known: 2 })
+    beat(ref, 200, server, { hears: ['3b' as Instance] })
+  }
+  assert.equal(ref.view?.members[2]?.origin, 'server-3@3')
+})
+
+test('nobody joins before the newest view is installed by all its members', () => {
+  const { ref, servers } = settled()
+  const [first, second] = servers as [Server, Server, Server]
+  beat(ref, 100, { ...fresh(3, 'b'), fresh: false, known: 1 })
+  for (const server of [first, second]) beat(ref, 200, { ...server, known: 2 }, { hears: ['3b' as Instance] })
+  assert.deepEqual(members(ref.view), [1, 2])
+})
+
+test('a fourth server makes N four, and its quorum three', () => {
+  const { ref, servers } = settled()
+  for (const server of servers) beat(ref, 90, server)
+  beat(ref, 100, fresh(4))
+  for (const server of servers) beat(ref, 200, server, { hears: ['4a' as Instance] })
+  assert.deepEqual(members(ref.view), [1, 2, 3, 4])
+  assert.equal(ref.view?.quorum, 3)
+  assert.deepEqual(ref.ranks, [1, 2, 3, 4])
+})
+
+test('all down: a view of all who ask, under new origins', () => {
+  const { ref } = settled()
+  const again = [1, 2, 3].map((n): Server => ({ ...fresh(n, 'c'), fresh: false, known: 1 }))
+  for (const server of again) beat(ref, 9000, server)
+  assert.deepEqual(
+    ref.view?.members.map((member) => member.origin),
+    ['server-1@2', 'server-2@2', 'server-3@2'],
+  )
+})
+
+test('empty disks make no quorum once a view was installed', () => {
+  const { ref } = settled()
+  const kept: Server = { ...fresh(1, 'c'), fresh: false, known: 1 }
+  for (let now = 9000; now < 20_000; now += 500) for (const server of [kept, fresh(2, 'c')]) beat(ref, now, server)
+  assert.equal(ref.view?.number, 1)
+})
+
+test('a ref that lost its state continues above the largest view that its servers know', () => {
+  const ref = createRefState(null, 3, 0)
+  for (const n of [1, 2, 3]) beat(ref, 10, { ...fresh(n), fresh: false, known: 41, joining: false })
+  assert.equal(ref.view?.number, 42)
+  assert.deepEqual(
+    ref.view?.members.map((member) => member.origin),
+    ['server-1@42', 'server-2@42', 'server-3@42'],
+  )
+})
+
+test('a restarted ref declares nobody dead for 3 s', () => {
+  const { ref } = settled()
+  const restarted = createRefState(readPersisted(JSON.parse(JSON.stringify(persistedOf(ref)))), 3, 100_000)
+  run(restarted, 102_900, { type: 'tick' })
+  assert.equal(restarted.view?.number, 1)
+})
+
+test('the same name has the same rank for ever, and no rank is given twice', () => {
+  const ref = createRefState(null, 3, 0)
+  const ask = (name: string, now = 5, exclude: number[] = []): number => {
+    const reply = run(ref, now, { type: 'rank', name, exclude: exclude as Rank[] }).find(
+      (effect) => effect.type === 'reply',
+    )
+    assert.ok(reply?.type === 'reply')
+    return reply.data.rank as number
+  }
+  assert.equal(ask('alpha'), 1)
+  assert.equal(ask('beta'), 2)
+  assert.equal(ask('alpha'), 1)
+  assert.equal(ask('server-7'), 7)
+  assert.equal(ask('gamma', 5, [3]), 4)
+  assert.equal(ask('late', 50_000), 1, 'the lowest rank that nobody live holds')
+})
+
+test('what is no state is refused with a reason', () => {
+  for (const wrong of [
+    null,
+    [],
+    {},
+    { ranks: [0], names: {}, view: null, settled: false },
+    { ranks: [1], names: { a: 'x' }, view: null, settled: false },
+  ])
+    assert.throws(() => readPersisted(wrong), /must|not/)
+})
