@@ -154,6 +154,9 @@ const VARIABLES = z.object({
   LOG_FORMAT: z.enum(['pretty', 'json'], 'pretty or json').optional(),
 })
 
+/** Every variable there is. */
+export const VARIABLE_NAMES: readonly string[] = Object.keys(VARIABLES.shape)
+
 function assemble(given: z.infer<typeof VARIABLES>): Config {
   const at = (name: keyof typeof given & `${string}_PORT`): number => shifted(name, given[name], given.PORT_OFFSET)
   const local = (number: number): string => `tcp://127.0.0.1:${number}`

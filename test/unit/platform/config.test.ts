@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
-import { ConfigError, loadConfig } from '../../../src/platform/config.ts'
+import { parse } from 'dotenv'
+import { ConfigError, loadConfig, VARIABLE_NAMES } from '../../../src/platform/config.ts'
 
 test('without any variable everything has a value that works', () => {
   const config = loadConfig({})
@@ -84,4 +86,15 @@ test('a port beyond the last one is refused by name', () => {
   assert.throws(() => loadConfig({ PORT_OFFSET: '1000', REF_PORT: '65000' }), {
     message: 'REF_PORT must be at most 65535 with PORT_OFFSET 1000 added, got 65000',
   })
+})
+
+test('.env.example lists every variable, and what it sets are the defaults', () => {
+  // Compiled, this file is dist/test/unit/platform/config.test.js.
+  const text = readFileSync(join(import.meta.dirname, '../../../../.env.example'), 'utf8')
+  const listed = [...text.matchAll(/^#?([A-Z_]+)=/gm)].map((match) => match[1]!)
+  assert.deepEqual(
+    VARIABLE_NAMES.filter((name) => !listed.includes(name)),
+    [],
+  )
+  assert.deepEqual(loadConfig(parse(text)), loadConfig({}))
 })
