@@ -87,7 +87,10 @@ const ID = Buffer.from('\xa2id', 'latin1')
 const DATA = Buffer.from('\xa4data', 'latin1')
 
 const headerRoom = (service: string, id: string | null): number =>
-  32 + 3 * service.length + (id === null ? 0 : 3 * id.length)
+  32 + 3 * nameOf(service).length + (id === null ? 0 : 3 * id.length)
+
+/** A request may be refused with a service that no name is as long as. */
+const nameOf = (service: string): string => (service.length > LIMITS.nameLength ? '' : service)
 
 function writeArrayHeader(out: Buffer, length: number): number {
   if (length < 16) {
@@ -103,7 +106,7 @@ function writeHeader(out: Buffer, start: number, { service, id }: Request): numb
   let at = start
   out[at++] = id === null ? 0x82 : 0x83
   at = writeBytes(out, at, SERVICE)
-  at = writeText(out, at, service)
+  at = writeText(out, at, nameOf(service))
   if (id !== null) {
     at = writeBytes(out, at, ID)
     at = writeText(out, at, id)
