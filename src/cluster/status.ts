@@ -18,6 +18,8 @@ const REF = z.looseObject({
     .looseObject({ number: z.number(), quorum: z.number(), members: z.array(z.looseObject({ rank: z.number() })) })
     .nullish(),
   total: z.number(),
+  /** Those that the quorum is counted over, whether there now or not. */
+  ranks: z.array(z.number()).default([]),
   servers: z.array(LISTED.extend({ alive: z.boolean(), member: z.boolean() })),
 })
 const SERVER = z.looseObject({
@@ -55,11 +57,17 @@ export function addStatus(program: Command): void {
       const { refUrl } = loadConfig()
       const ref = parse(REF, refUrl, await ask(refUrl, 'status'))
       const rows = await Promise.all(
-        ref.servers.map(async (listed) => ({ ...listed, status: await askServer(listed) })),
+        withAbsent(ref).map(async (listed) => ({ ...listed, status: await askServer(listed) })),
       )
       rows.sort((a, b) => a.rank - b.rank)
       process.stdout.write(json === true ? toJson(refUrl, ref, rows) : describe(refUrl, ref, rows))
     })
+}
+
+/** The servers that ref hears, and those that it only counts. */
+function withAbsent({ servers, ranks }: RefStatus): Listed[] {
+  const absent = ranks.filter((rank) => !servers.some((server) => server.rank === rank))
+  return [...servers, ...absent.map((rank) => ({ name: `server-${rank}`, rank, alive: false, member: false }))]
 }
 
 async function askServer({ alive, endpoint }: Listed): Promise<ServerStatus | null> {
