@@ -13,7 +13,11 @@ const DIGITS_AT = 5
 
 /** Reads bytes [start, end) of a file, or as many as there are. */
 export async function readRange(descriptor: number, start: number, end: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start))
+  return fillFrom(descriptor, start, Buffer.allocUnsafeSlow(Math.max(0, end - start)))
+}
+
+/** Fills a buffer with what a file has from `start` on; returns the part of it that was filled. */
+export async function fillFrom(descriptor: number, start: number, buffer: Buffer): Promise<Buffer> {
   let filled = 0
   while (filled < buffer.length) {
     const count = await readOnce(descriptor, buffer, filled, start + filled)

@@ -7,7 +7,7 @@ import { EMPTY_CHECKPOINT, foldState, type Recovery, recover, rememberLines } fr
 import { createWindow, WINDOW_POSITIONS, type Window } from '../core/window.ts'
 import type { Application } from '../protocol/service.ts'
 import { publicPath } from './files.ts'
-import { NEWLINE, offsetAfter, readRange } from './files-lines.ts'
+import { fillFrom, NEWLINE, offsetAfter, readRange } from './files-lines.ts'
 import { findSegments, segmentPath } from './journal-segments.ts'
 import { StartError } from './role.ts'
 import { FORMAT, formatOf, readSaved, registryPath, type Saved, savedPath } from './store-format.ts'
@@ -15,6 +15,7 @@ import { FORMAT, formatOf, readSaved, registryPath, type Saved, savedPath } from
 /** Something in the directory is not what was written there; the message names it. */
 export class DamageError extends Error {}
 
+const HASH_BYTES = 1 << 20
 const CHUNK_BYTES = 4 << 20
 const PUBLIC = /^(?!journal-)([a-z_]{1,64})\.jsonl$/
 
@@ -97,13 +98,16 @@ async function checkFile(file: FileHandle, log: string, state: Saved['files'][st
   if (state === undefined) return hash
   const { size } = await file.stat()
   if (size < state.bytes) throw new DamageError(`${log}.jsonl has ${size} bytes, its checkpoint has ${state.bytes}`)
-  // The next chunk is read by a thread while this one is hashed.
-  let next = readRange(file.fd, 0, Math.min(CHUNK_BYTES, state.bytes))
-  for (let at = 0; at < state.bytes; ) {
+  // Two buffers in turn: the next chunk is read by a thread while this one is hashed.
+  const buffers = [Buffer.allocUnsafeSlow(HASH_BYTES), Buffer.allocUnsafeSlow(HASH_BYTES)] as const
+  const read = (at: number, turn: number): Promise<Buffer> =>
+    fillFrom(file.fd, at, buffers[turn & 1]!.subarray(0, Math.min(HASH_BYTES, state.bytes - at)))
+  let next = read(0, 0)
+  for (let at = 0, turn = 1; at < state.bytes; turn++) {
     const chunk = await next
     if (chunk.length === 0) throw new DamageError(`${log}.jsonl became shorter while it was read`)
     at += chunk.length
-    next = readRange(file.fd, at, Math.min(at + CHUNK_BYTES, state.bytes))
+    next = read(at, turn)
     hash.update(chunk)
   }
   if (hash.copy().digest('hex') !== state.sha256)
