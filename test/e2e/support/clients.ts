@@ -27,11 +27,14 @@ export function plainClient(url: string, timeoutMs = 20_000): PlainClient {
   }
 }
 
+/** Longer than any restart takes, also on a busy machine. */
+const PATIENCE_MS = 60_000
+
 /** The same of the client library, which sends again under the same id until its deadline. */
 export function retrying(client: Client): Ask {
   return async (service, data) => {
     try {
-      return await client.call(service, data)
+      return await client.call(service, data, { deadlineMs: PATIENCE_MS })
     } catch (error) {
       if (!(error instanceof CallError)) throw error
       if (error.code === 'timeout') throw error
