@@ -10,11 +10,11 @@ export const name = (field: string) => checked((value) => checkName(value, field
 export const text = (field: string) => checked((value) => checkText(value, field))
 
 /** A string that a check of the protocol accepts; its refusal becomes the issue, code included. */
-function checked(check: (value: unknown) => Refusal | null) {
-  return z.custom<string>().superRefine((value, context) => {
+function checked(check: (value: unknown) => Refusal | null): z.ZodType<string> {
+  return z.any().check(({ value, issues }) => {
     const refusal = check(value)
-    if (refusal !== null)
-      context.addIssue({ code: 'custom', message: refusal.description, params: { code: refusal.code } })
+    if (refusal === null) return
+    issues.push({ code: 'custom', input: value, message: refusal.description, params: { code: refusal.code } })
   })
 }
 
