@@ -25,7 +25,7 @@ import { stopServer } from './stop.ts'
 import { type ClusterTime, createTime } from './time.ts'
 import { createWorkers } from './workers.ts'
 
-const TICK_MS = 25
+const TICK_MS = 50
 
 /** Where what arrives goes; what arrives before all is there finds nobody yet. */
 type Inlets = { engine: Engine | null; membership: Membership | null }
