@@ -4,7 +4,7 @@
  * result; 3 nothing that nobody asked for, no effect after a final refusal; 4 sequence and clock of every origin, and
  * the total order; 5 what was asked after an answer comes after it, and reads see it; 6 convergence (cluster.ts).
  */
-import { lineEnds, type ParsedLine, parseLine } from '../src/core/lines.ts'
+import { type ParsedLine, parseLine, spans, textOf } from '../src/core/lines.ts'
 import { readOrigin } from '../src/protocol/replica.ts'
 import type { Disk } from './disk.ts'
 
@@ -44,10 +44,10 @@ export function createCheck(note: (text: string) => void): Check {
   }
 
   const learn = (log: string, bytes: Uint8Array): void => {
-    let start = 0
-    for (const end of lineEnds(bytes)) {
-      const line = parseLine(Buffer.from(bytes.subarray(start, end)).toString(), log)
-      start = end
+    let whole = 0
+    for (const [start, end] of spans(bytes)) {
+      const line = parseLine(textOf(bytes, start, end), log)
+      whole = end
       if (line === null) {
         fail(`${log}: unreadable line`)
         continue
@@ -57,7 +57,7 @@ export function createCheck(note: (text: string) => void): Check {
       byPosition.set(line.n, line)
       if (!asked.has(line.id)) fail(`${log} ${line.n}: nobody asked for ${line.id}`)
     }
-    if (start !== bytes.length) fail(`${log}: a write does not end with a line`)
+    if (whole !== bytes.length) fail(`${log}: a write does not end with a line`)
   }
 
   return {

@@ -3,7 +3,8 @@
  * cache) and a power cut any prefix of each file.
  */
 import { type JournalRecord, makeGroup, readSegment } from '../src/core/journal.ts'
-import { EMPTY_CHECKPOINT, foldState, type Recovery, recover, rememberLines } from '../src/core/recovery.ts'
+import { EMPTY_CHECKPOINT, foldState, type Recovery, recover } from '../src/core/recovery.ts'
+import { rememberLines } from '../src/core/remember.ts'
 import type { Checkpoint } from '../src/core/types.ts'
 import { createWindow } from '../src/core/window.ts'
 import type { Data } from '../src/protocol/envelope.ts'

@@ -1,7 +1,8 @@
 /** A simulated server: the real replica on a simulated disk, with the real recovery at every start. */
 
 import { readLines } from '../src/core/copy.ts'
-import { createReplica, type Replica, reportOf, step } from '../src/core/replica.ts'
+import { createReplica, type Replica, step } from '../src/core/replica.ts'
+import { reportOf } from '../src/core/report.ts'
 import type { Effect, Input, Outcome } from '../src/core/types.ts'
 import type { Instance, Rank, ReplicaMessage, View } from '../src/protocol/replica.ts'
 import { createApplication } from '../src/server/services/index.ts'

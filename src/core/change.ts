@@ -5,16 +5,9 @@
  * is in some flush, and no seal cuts it. Why nobody promises between flush and install: a newcomer that has not been
  * heard yet starts above every clock in the flushes, and no promise given before that may order anything after it.
  */
-import {
-  type FlushMessage,
-  type Installed,
-  type Origin,
-  readOrigin,
-  type Seqs,
-  sameView,
-  type View,
-} from '../protocol/replica.ts'
+import { type FlushMessage, type Installed, type Origin, type Seqs, sameView, type View } from '../protocol/replica.ts'
 import { startCheckpoint } from './checkpoint.ts'
+import { decide } from './decision.ts'
 import { installedRecord, knownRecord } from './journal.ts'
 import { merge } from './lamport.ts'
 import { updateStable } from './ordering.ts'
@@ -157,49 +150,15 @@ function makeFlush(r: Replica): FlushMessage {
   }) as FlushMessage
 }
 
-/** R6: what the flushes of all members decide. Every member computes the same from the same flushes. */
+/** R6: takes the decision that the flushes of all members make; every member makes the same. */
 function plan(r: Replica): void {
   const change = r.change!
   const flushes = [r.flush!, ...[...r.peers.values()].map((peer) => peer.flush!)]
   for (const flush of flushes) r.clock = merge(r.clock, flush.clock)
-  change.target = Math.max(...flushes.map((flush) => flush.position))
-  change.givers = flushes.filter((flush) => flush.position === change.target).map((flush) => flush.instance)
-  const have = largestHave(flushes)
-  const members = new Set(r.known!.members.map((member) => member.origin))
-  const highest = highestRecord(flushes)
-  const seals: Seqs = { ...highest?.seals }
-  for (const member of highest?.view.members ?? []) {
-    if (!members.has(member.origin)) seals[member.origin] = have.get(member.origin) ?? 0
-  }
-  for (const [origin, seq] of have) {
-    const newer = readOrigin(origin)!.incarnation > (highest?.view.number ?? 0)
-    if (newer && !members.has(origin)) seals[origin] = seq
-  }
-  change.seals = seals
-  for (const origin of members) change.targets.set(origin, have.get(origin) ?? 0)
+  const decision = decide(r.known!, flushes)
+  Object.assign(change, decision)
   r.copying = { attempt: 0, askedAt: 0, received: r.copying.received }
   say(r, 'info', 'flushed', { view: r.known!.number, position: r.position, target: change.target })
-}
-
-function largestHave(flushes: readonly FlushMessage[]): Map<Origin, number> {
-  const largest = new Map<Origin, number>()
-  for (const flush of flushes) {
-    for (const seqs of [flush.have, flush.ordered]) {
-      for (const [origin, seq] of Object.entries(seqs) as [Origin, number][]) {
-        if (seq >= (largest.get(origin) ?? 0)) largest.set(origin, seq)
-      }
-    }
-  }
-  return largest
-}
-
-/** The record of the highest view outweighs all others, like a ballot in Paxos. */
-function highestRecord(flushes: readonly FlushMessage[]): Installed | null {
-  let highest: Installed | null = null
-  for (const { installed } of flushes) {
-    if (installed !== null && (highest === null || installed.view.number > highest.view.number)) highest = installed
-  }
-  return highest
 }
 
 /** Ends every closed origin where it was decided, once the public files are where the furthest member's were. */

@@ -5,7 +5,7 @@
  */
 import type { CopiedMessage, CopyMessage, Instance } from '../protocol/replica.ts'
 import { copiedRecord } from './journal.ts'
-import { lineEnds, type ParsedLine, parseLine } from './lines.ts'
+import { type ParsedLine, parseLine, spans, textOf } from './lines.ts'
 import { absorbLine } from './ordering.ts'
 import { journal, type Replica, say, stamp } from './state.ts'
 
@@ -71,15 +71,14 @@ export function takeCopied(r: Replica, message: CopiedMessage): void {
 export function readLines(message: Pick<CopiedMessage, 'from' | 'to' | 'files'>): ParsedLine[] | null {
   const lines: ParsedLine[] = []
   for (const [log, bytes] of message.files) {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    let start = 0
-    for (const end of lineEnds(bytes)) {
-      const line = parseLine(buffer.toString('utf8', start, end), log)
+    let whole = 0
+    for (const [start, end] of spans(bytes)) {
+      const line = parseLine(textOf(bytes, start, end), log)
       if (line === null) return null
       lines.push(line)
-      start = end
+      whole = end
     }
-    if (start !== bytes.length) return null
+    if (whole !== bytes.length) return null
   }
   lines.sort((a, b) => a.n - b.n)
   if (lines.length !== message.to - message.from) return null

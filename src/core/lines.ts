@@ -94,7 +94,14 @@ function grow(writer: LineWriter, room: number): void {
   writer.bytes = bigger
 }
 
-/** The positions of the newlines in some bytes, each as the end of its line (one past the newline). */
-export function* lineEnds(bytes: Uint8Array): Generator<number> {
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) yield at + 1
+/** The lines in some bytes: where each begins, and one past its newline. What follows the last newline is none. */
+export function* spans(bytes: Uint8Array): Generator<[start: number, end: number]> {
+  let start = 0
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) {
+    yield [start, at + 1]
+    start = at + 1
+  }
 }
+
+export const textOf = (bytes: Uint8Array, start: number, end: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()

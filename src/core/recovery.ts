@@ -7,17 +7,16 @@
  * its first gap and its seal.
  */
 
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
 import type { Origin, Seqs } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { readDigest, showDigest } from './hash.ts'
 import type { JournalRecord } from './journal.ts'
-import { addLine, createLineWriter, lineEnds, type ParsedLine, parseLine, SKIPPED, takeLines } from './lines.ts'
+import { addLine, createLineWriter, type ParsedLine, parseLine, SKIPPED, spans, takeLines, textOf } from './lines.ts'
 import { applyLine } from './ordering.ts'
 import { appendBatch, createOriginLog, cutAt, type OriginLog } from './origin_log.ts'
 import type { Restored } from './state.ts'
 import type { Checkpoint } from './types.ts'
-import { advance, createWindow, findId, NO_OUTCOME, SUCCESS, type Window } from './window.ts'
+import { createWindow, type Window } from './window.ts'
 
 export const EMPTY_CHECKPOINT: Checkpoint = { position: 0, ordered: {}, digest: '0000000000000000', clock: 0 }
 
@@ -192,37 +191,6 @@ function survives(log: OriginLog, installed: Restored['installed']): boolean {
 const isMember = (origin: Origin, installed: Restored['installed']): boolean =>
   installed?.view.members.some((member) => member.origin === origin) ?? false
 
-/** Puts the ids of public lines into a window: those of the last positions up to `position`. */
-export function rememberLines(window: Window, log: string, bytes: Uint8Array, position: number): void {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const oldest = position - window.capacity
-  for (const [start, end] of spans(bytes)) {
-    const n = Number.parseInt(buffer.toString('latin1', start + 5, Math.min(start + 22, end)), 10)
-    if (!(n > oldest) || n > position) continue
-    const quick = log === SKIPPED ? null : quickId(buffer, start, end)
-    if (quick !== null) {
-      findId(window, quick)
-      advance(window, n, SUCCESS)
-      continue
-    }
-    const line = parseLine(textOf(bytes, start, end), log)
-    if (line === null) throw new Error(`${log}.jsonl has an unreadable line at position ${n}`)
-    const code = line.skipped === null ? SUCCESS : 2 + ERROR_CODES.indexOf(line.skipped as ErrorCode)
-    findId(window, line.id)
-    advance(window, n, line.skipped === 'duplicate' ? NO_OUTCOME : code)
-  }
-}
-
-/** The id of a line without parsing all of it; null when it needs a real parser. */
-function quickId(buffer: Buffer, start: number, end: number): string | null {
-  const at = buffer.indexOf('"id":"', start, 'latin1')
-  if (at === -1 || at >= end) return null
-  const from = at + 6
-  const to = buffer.indexOf(0x22, from)
-  const id = buffer.toString('utf8', from, to)
-  return id.includes('\\') ? null : id
-}
-
 function* eventLines(record: Extract<JournalRecord, { type: 'events' }>): Generator<[log: string, bytes: Uint8Array]> {
   const lines = spans(record.lines)
   for (const [log, count] of record.logs) {
@@ -233,17 +201,6 @@ function* eventLines(record: Extract<JournalRecord, { type: 'events' }>): Genera
     }
   }
 }
-
-function* spans(bytes: Uint8Array): Generator<[start: number, end: number]> {
-  let start = 0
-  for (const end of lineEnds(bytes)) {
-    yield [start, end]
-    start = end
-  }
-}
-
-const textOf = (bytes: Uint8Array, start: number, end: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
 
 /** What a server begins with whose disk is empty. */
 export function emptyFound(app: Application, windowPositions: number): Found {

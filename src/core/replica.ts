@@ -3,22 +3,21 @@
  * and returns what to do (types.ts has the contract). No sockets, files, timers, randomness: the same code runs in a
  * server and in the simulator. replication.md's rules are cited as R1 … R9 where they are kept.
  */
-import type { Instance, Rank, ReplicaMessage, Report } from '../protocol/replica.ts'
+import type { Instance, Rank, ReplicaMessage } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { confirmPromise, sendAck, takeAck } from './acks.ts'
 import { learnView, progressChange, recordInstall, sendFlush, setPeers, takeFlush } from './change.ts'
 import { checkpointIfDue } from './checkpoint.ts'
 import { answerCopy, progressCopy, sayHello, takeCopied } from './copy.ts'
+import { publishEvents } from './events.ts'
 import { readDigest } from './hash.ts'
-import { addRun, eventsRecord } from './journal.ts'
 import { merge } from './lamport.ts'
 import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
-import { appendEvent, eventAt, type OriginLog } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
-import { answerFetch, EVENTS_BYTES, fetchMissing, takeEvents } from './repair.ts'
+import { answerFetch, fetchMissing, takeEvents } from './repair.ts'
 import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
-import { silentPeers, watchPeers } from './silence.ts'
-import { DEFAULT_OPTIONS, journal, type Options, type Replica, type Restored, say, stamp } from './state.ts'
+import { watchPeers } from './silence.ts'
+import { DEFAULT_OPTIONS, type Options, type Replica, type Restored, say } from './state.ts'
 import type { Effect, Input } from './types.ts'
 
 export type { Options, Replica, Restored } from './state.ts'
@@ -215,53 +214,6 @@ function onTick(r: Replica): void {
   r.eventsOrdered.clear()
 }
 
-/** Makes one batch of all events of this step: into memory, into the journal, and on to the others. */
-function publishEvents(r: Replica): void {
-  if (r.newLines.length === 0) return
-  const own = r.own!
-  const text = r.newLines.join('')
-  const lines = Buffer.from(text)
-  const ascii = lines.length === text.length
-  const from = own.held + 1
-  const runs: [string, number][] = []
-  let start = 0
-  for (let i = 0; i < r.newLines.length; i++) {
-    const [clock, log, id] = r.newHead[i]!
-    const end = start + (ascii ? r.newLines[i]!.length : Buffer.byteLength(r.newLines[i]!))
-    appendEvent(own, { clock, log, id, blob: lines, start, end })
-    addRun(runs, log)
-    start = end
-  }
-  r.newHead = []
-  r.newLines = []
-  journal(r, eventsRecord(own.origin, from, runs, lines))
-  r.marks.set(own, own.held)
-  sendEvents(r, own, from)
-}
-
-function sendEvents(r: Replica, own: OriginLog, from: number): void {
-  while (from <= own.held) {
-    const first = eventAt(own, from)
-    const head: [number, string, string, number][] = []
-    let end = first.start
-    for (let seq = from; seq <= own.held; seq++) {
-      const event = eventAt(own, seq)
-      if (head.length > 0 && event.end - first.start > EVENTS_BYTES) break
-      head.push([event.clock, event.log, event.id, event.end - event.start])
-      end = event.end
-    }
-    const message = stamp(r, {
-      type: 'events',
-      origin: own.origin,
-      from,
-      head,
-      lines: first.blob.subarray(first.start, end),
-    })
-    r.effects.push({ type: 'publish', message })
-    from += head.length
-  }
-}
-
 /** Starts the next group commit: all that gathered while the last one ran. */
 function startCommit(r: Replica): void {
   if (r.commit !== null || r.pending.length === 0) return
@@ -269,32 +221,4 @@ function startCommit(r: Replica): void {
   r.effects.push({ type: 'commit', token: r.commit.token, records: r.pending })
   r.pending = []
   r.marks = new Map()
-}
-
-/** What `ref` wants to know with each heartbeat. */
-export function reportOf(r: Replica): Report {
-  const installed = r.installed === null ? null : { number: r.installed.view.number, nonce: r.installed.view.nonce }
-  return {
-    rank: r.rank,
-    instance: r.instance,
-    origin: r.origin,
-    fresh: r.fresh,
-    installed: r.active ? installed : null,
-    known: Math.max(r.known?.number ?? 0, installed?.number ?? 0),
-    position: r.position,
-    joining: r.origin === null,
-    level: r.level,
-    silent: silentPeers(r),
-    hears: [...r.hears.keys()].sort(),
-  }
-}
-
-/** Whether a stopping server may go: nothing is being waited for, and every member is where it is. */
-export function isQuiet(r: Replica): boolean {
-  if (r.origin === null || r.own === null) return true
-  for (const waiter of r.waiters.values()) if (waiter.tokens.length > 0) return false
-  if (r.waiting.length > 0 || !r.active) return false
-  for (const log of r.logs.values()) if (log.ordered < log.held) return false
-  for (const peer of r.peers.values()) if (peer.ordered !== r.position) return false
-  return true
 }

@@ -1,6 +1,7 @@
 /** What ref is told of this server and what it says of the cluster: views for the replica, endpoints for the sockets. */
 import { mergeClient, tick } from '../core/lamport.ts'
-import { type Replica, reportOf } from '../core/replica.ts'
+import type { Replica } from '../core/replica.ts'
+import { reportOf } from '../core/report.ts'
 import type { Input } from '../core/types.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
 import { type Endpoint, type Instance, isEndpoint, isView } from '../protocol/replica.ts'

@@ -1,6 +1,6 @@
 /** Stopping: take no more requests, answer what is in flight, let the others catch up, leave the view, make all durable. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isQuiet } from '../core/replica.ts'
+import { isQuiet } from '../core/report.ts'
 import type { Log } from '../platform/log.ts'
 import type { Store } from '../platform/store.ts'
 import type { Engine } from './engine.ts'
