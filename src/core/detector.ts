@@ -2,7 +2,8 @@
  * Failure detection at `ref`: who is dead, and who is alive but keeps the others waiting.
  *
  * Dead: no heartbeat for 3 s (course rule ◆). Silent: most of the other members report it. One that itself reports
- * most of the others is more likely the one that is cut off.
+ * most of the others is more likely the one that is cut off, once the others have been heard since: until then they may
+ * be dead, and it is the one that is left.
  */
 import type { Instance, Member, Rank, Report } from '../protocol/replica.ts'
 
@@ -10,7 +11,8 @@ export const DEAD_MS = 3000
 /** A report older than this says nothing about now: two heartbeats. */
 const REPORT_MS = 2500
 
-export type Heard = { report: Report; at: number }
+/** The last report of an instance, when it came, and since when it reports somebody as silent (0: nobody). */
+export type Heard = { report: Report; at: number; silentSince: number }
 
 /** Whether an instance's heartbeats still count. @param grace until when nobody is declared dead, ms */
 export const isAlive = (heard: Heard | undefined, now: number, grace: number): boolean =>
@@ -40,7 +42,12 @@ export function suspects(
       reports.set(rank, (reports.get(rank) ?? 0) + 1)
     }
   }
-  const weight = ({ rank }: Member): number => Math.max(reportedBy.get(rank) ?? 0, reports.get(rank) ?? 0)
+  const isCutOff = (member: Member): boolean => {
+    const since = heard.get(member.instance)?.silentSince ?? 0
+    return members.every((other) => other === member || (heard.get(other.instance)?.at ?? 0) > since)
+  }
+  const weight = (member: Member): number =>
+    Math.max(reportedBy.get(member.rank) ?? 0, isCutOff(member) ? (reports.get(member.rank) ?? 0) : 0)
   const worst = (a: Member, b: Member): number =>
     weight(b) - weight(a) || (reports.get(b.rank) ?? 0) - (reports.get(a.rank) ?? 0) || b.rank - a.rank
   return members.filter((member) => weight(member) * 2 > others).sort(worst)

@@ -97,7 +97,8 @@ function takeHeartbeat(
   }
   const known = state.servers.get(report.instance)
   const askedAt = report.joining ? (known?.heard.report.joining ? known.askedAt : now) : 0
-  const server = { name, endpoint, heard: { report, at: now }, askedAt }
+  const silentSince = report.silent.length === 0 ? 0 : known?.heard.silentSince || now
+  const server = { name, endpoint, heard: { report, at: now, silentSince }, askedAt }
   state.servers.set(report.instance, server)
   state.names.set(name, report.rank)
   state.leases.delete(name)

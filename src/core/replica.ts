@@ -16,7 +16,7 @@ import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
 import { answerWaiting } from './reads.ts'
 import { answerFetch, fetchMissing, takeEvents } from './repair.ts'
 import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
-import { watchPeers } from './silence.ts'
+import { reportSilence, watchPeers } from './silence.ts'
 import { DEFAULT_OPTIONS, type Options, type Replica, type Restored, say } from './state.ts'
 import type { Effect, Input } from './types.ts'
 
@@ -93,6 +93,7 @@ export function createReplica(
     askDue: false,
     askedAt: 0,
     asked: 0,
+    reportedSilent: '',
     helloAt: 0,
     eventsOrdered: new Map(),
     orderedLoggedAt: 0,
@@ -204,6 +205,7 @@ function onTick(r: Replica): void {
   sendFlush(r)
   sayHello(r)
   watchPeers(r)
+  reportSilence(r)
   releaseEvents(r)
   for (const [instance, at] of r.hears) if (r.now - at >= HELLO_FRESH_MS) r.hears.delete(instance)
   if (r.now - r.orderedLoggedAt < LOG_EVERY_MS || r.eventsOrdered.size === 0) return

@@ -21,6 +21,14 @@ export function watchPeers(r: Replica): void {
   }
 }
 
+/** Has `ref` told at once when other members than before are to be reported. */
+export function reportSilence(r: Replica): void {
+  const silent = silentPeers(r).join(' ')
+  if (silent === r.reportedSilent) return
+  r.reportedSilent = silent
+  r.effects.push({ type: 'report' })
+}
+
 /** The members to report. */
 export function silentPeers(r: Replica): Rank[] {
   if (r.origin === null) return []

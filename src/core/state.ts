@@ -159,6 +159,8 @@ export type Replica = {
   askDue: boolean
   askedAt: number
   asked: number
+  /** The ranks that `ref` was last told are silent. */
+  reportedSilent: string
   helloAt: number
   eventsOrdered: Map<Rank, number>
   orderedLoggedAt: number
