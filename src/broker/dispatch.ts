@@ -34,7 +34,8 @@ export type Request = {
 export type DispatchLimits = { redispatchMs: number; maxRequests: number; maxBytes: number }
 
 export const MAX_ATTEMPTS = 5
-export const GIVE_UP_MS = 15_000
+/** Beyond the patience of a server (5 s), within that of a client (15 s): it still hears why. */
+export const GIVE_UP_MS = 10_000
 export const OVERTAKEN_MS = 100
 
 type Heard = { repliedAt: number; answeredSentAt: number }
