@@ -36,33 +36,7 @@ export type EffectsOptions = {
 export function createEffects(options: EffectsOptions): Effects {
   const { replica, store, peers, publisher, time, log, post } = options
   const topic = replicaTopic(replica.rank)
-  let copies = 0
-
-  const reply = (token: Token, outcome: Outcome): void => {
-    if (!('query' in outcome)) return answer(token, outcome)
-    const { query, stale } = outcome
-    store.query(query, replica.position).then(
-      ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
-      (error: Error) => {
-        log.error({ err: error, log: query.log }, 'a public file could not be searched')
-        answer(token, { refusal: refuse('internal', 'the history could not be read') })
-      },
-    )
-  }
-  const copy = async ({ to, from, upTo, view }: Extract<Effect, { type: 'copy' }>): Promise<void> => {
-    if (copies >= MOST_COPIES) return
-    copies++
-    try {
-      const lines = await store.copy(from, upTo, COPY_BYTES)
-      replica.clock = tick(replica.clock)
-      const { rank, instance, clock, position } = replica
-      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
-    } catch (error) {
-      log.error({ err: error, from, upTo }, 'public lines could not be read')
-    } finally {
-      copies--
-    }
-  }
+  const give = createGiver(options)
   const carryOut = (effect: Effect): Input | null => {
     switch (effect.type) {
       case 'publish':
@@ -72,7 +46,7 @@ export function createEffects(options: EffectsOptions): Effects {
         peers.send(effect.to, effect.message)
         return null
       case 'copy':
-        void copy(effect)
+        void give(effect)
         return null
       case 'commit': {
         // Subscribers need not wait for the disk.
@@ -87,7 +61,7 @@ export function createEffects(options: EffectsOptions): Effects {
         store.checkpoint(effect, () => post({ type: 'checkpointed', token: effect.token }))
         return null
       case 'reply':
-        reply(effect.token as Token, effect.outcome)
+        reply(options, effect.token as Token, effect.outcome)
         return null
       case 'deliver':
         deliver(publisher, effect)
@@ -106,6 +80,38 @@ export function createEffects(options: EffectsOptions): Effects {
       publisher.flush()
       options.stepDone()
     },
+  }
+}
+
+/** Answers a request; a question is looked up in the public files first. */
+function reply({ store, replica, log }: EffectsOptions, token: Token, outcome: Outcome): void {
+  if (!('query' in outcome)) return answer(token, outcome)
+  const { query, stale } = outcome
+  store.query(query, replica.position).then(
+    ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
+    (error: Error) => {
+      log.error({ err: error, log: query.log }, 'a public file could not be searched')
+      answer(token, { refusal: refuse('internal', 'the history could not be read') })
+    },
+  )
+}
+
+/** Gives public lines to servers that copy them, a few at a time. */
+function createGiver({ replica, store, peers, log }: EffectsOptions) {
+  let giving = 0
+  return async ({ to, from, upTo, view }: Extract<Effect, { type: 'copy' }>): Promise<void> => {
+    if (giving >= MOST_COPIES) return
+    giving++
+    try {
+      const lines = await store.copy(from, upTo, COPY_BYTES)
+      replica.clock = tick(replica.clock)
+      const { rank, instance, clock, position } = replica
+      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
+    } catch (error) {
+      log.error({ err: error, from, upTo }, 'public lines could not be read')
+    } finally {
+      giving--
+    }
   }
 }
 

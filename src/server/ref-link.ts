@@ -1,5 +1,6 @@
 /** The connection to ref: a heartbeat every second, views as they come, and questions that are asked until answered. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../platform/log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
@@ -36,17 +37,12 @@ export function connectRef({ url, instance, log, onAnswer }: RefLinkOptions): Re
   let lastId = 0
   socket.connect(url)
   void readLoop(socket, (frames) => {
-    let value: unknown
-    try {
-      value = decode(frames.at(-1)!)
-    } catch {
-      value = null
-    }
-    if (!isMap(value) || !isMap(value.data)) return complain('ref sent something that is no envelope')
-    const resolve = typeof value.id === 'string' ? asked.get(value.id) : undefined
-    if (resolve !== undefined) resolve(value.data)
-    else if (value.service === 'heartbeat' || value.service === 'view')
-      onAnswer(value.data, readClock(value.data.clock) ?? 0)
+    const envelope = readEnvelope(frames.at(-1)!)
+    if (envelope === null) return complain('ref sent something that is no envelope')
+    const { service, id, data } = envelope
+    const resolve = typeof id === 'string' ? asked.get(id) : undefined
+    if (resolve !== undefined) resolve(data)
+    else if (service === 'heartbeat' || service === 'view') onAnswer(data, readClock(data.clock) ?? 0)
   })
   const send = (envelope: Data): void => {
     writer.send(['', encode(envelope)])
@@ -54,35 +50,53 @@ export function connectRef({ url, instance, log, onAnswer }: RefLinkOptions): Re
 
   return {
     tell: (service, data) => send({ service, data }),
-    ask(service, data, limitMs = Number.POSITIVE_INFINITY) {
+    async ask(service, data, limitMs = Number.POSITIVE_INFINITY) {
       const id = `${instance}-${++lastId}`
-      return new Promise((resolve) => {
-        const from = performance.now()
-        let remindAt = from + ASK_AGAIN_MS
-        const finish = (answer: Data | null): void => {
-          clearInterval(timer)
-          asked.delete(id)
-          resolve(answer)
-        }
-        const again = (): void => {
-          const now = performance.now()
-          if (now - from >= limitMs) return finish(null)
-          if (now >= remindAt) {
-            log.info({ ref: url, service }, 'waiting for ref')
-            remindAt = now + REMIND_MS
-          }
-          send({ service, id, data: { ...data, timestamp: Date.now(), clock: 0 } })
-        }
-        const timer = setInterval(again, Math.min(ASK_AGAIN_MS, limitMs))
+      const remind = (): void => log.info({ ref: url, service }, 'waiting for ref')
+      const again = (): void => send({ service, id, data: { ...data, timestamp: Date.now(), clock: 0 } })
+      const answered = new Promise<Data>((resolve) => {
         asked.set(id, (answer) => {
-          if (answer.retriable !== true) finish(answer)
+          if (answer.retriable !== true) resolve(answer)
         })
-        again()
       })
+      try {
+        return await repeat(again, remind, answered, limitMs)
+      } finally {
+        asked.delete(id)
+      }
     },
     close() {
       writer.close()
       socket.close()
     },
+  }
+}
+
+/** Asks again every second until there is an answer, or the limit is over (null then). */
+async function repeat(
+  again: () => void,
+  remind: () => void,
+  answered: Promise<Data>,
+  limitMs: number,
+): Promise<Data | null> {
+  const from = performance.now()
+  let remindAt = from + ASK_AGAIN_MS
+  while (performance.now() - from < limitMs) {
+    again()
+    const answer = await Promise.race([answered, sleep(Math.min(ASK_AGAIN_MS, limitMs), null)])
+    if (answer !== null) return answer
+    if (performance.now() < remindAt) continue
+    remind()
+    remindAt = performance.now() + REMIND_MS
+  }
+  return null
+}
+
+function readEnvelope(body: Buffer): { service: unknown; id: unknown; data: Data } | null {
+  try {
+    const value = decode(body)
+    return isMap(value) && isMap(value.data) ? { service: value.service, id: value.id, data: value.data } : null
+  } catch {
+    return null
   }
 }

@@ -44,39 +44,30 @@ export type Workers = {
 type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; writer: Writer }
 
 export function createWorkers(options: WorkersOptions): Workers {
-  const { urls, complain } = options
+  const { urls, time, complain } = options
   let links: Link[] = []
   let draining = false
   let unanswered = 0
-  const resume: (() => void)[] = []
+  let waiting: (() => void)[] = []
 
   const pause = (): Promise<void> | null =>
-    draining || unanswered >= MOST_UNANSWERED ? new Promise((resolve) => resume.push(resolve)) : null
-  const wake = (): void => {
-    for (const go of resume.splice(0)) go()
+    draining || unanswered >= MOST_UNANSWERED ? new Promise((resolve) => waiting.push(resolve)) : null
+  const resume = (): void => {
+    const woken = waiting
+    waiting = []
+    for (const go of woken) go()
   }
-  const receive = (link: Link, frames: Buffer[]): void => {
+  const receive = ({ writer }: Link, frames: Buffer[]): void => {
     const message = readMessage(frames)
     if (message === null) return complain('dropped a message from a broker: an empty frame and a body were expected')
-    const { route, stamp } = message
     const batch = takeBody(message.body, complain, (done) => {
       unanswered -= done.requests.length
-      const clock = options.nextClock()
-      const body = encodeReply(done, options.time.now(), clock)
-      link.writer.send(stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body])
-      if (!draining && resume.length > 0 && unanswered < MOST_UNANSWERED) wake()
+      writer.send(toFrames(message, done, time.now(), options.nextClock()))
+      if (waiting.length > 0 && !draining && unanswered < MOST_UNANSWERED) resume()
     })
     unanswered += batch.requests.length
-    options.onRequests(toRequests(batch, stamp))
+    options.onRequests(toRequests(batch, message.stamp))
   }
-  const open = (url: string): Link => {
-    const socket = createSocket('dealer', { linger: LINGER_MS })
-    const link = { socket, writer: createWriter(socket) }
-    socket.connect(url)
-    void readLoop(socket, (frames) => receive(link, frames), { pause })
-    return link
-  }
-
   return {
     get connected() {
       return links.length > 0
@@ -85,18 +76,35 @@ export function createWorkers(options: WorkersOptions): Workers {
       return unanswered
     },
     connect() {
-      if (links.length === 0 && !draining) links = urls.map(open)
+      if (links.length === 0 && !draining) links = urls.map((url) => openLink(url, receive, pause))
     },
     async disconnect() {
       const closing = links
       links = []
       await Promise.all(closing.map(closeLink))
-      wake()
+      resume()
     },
     drain() {
       draining = true
     },
   }
+}
+
+function openLink(
+  url: string,
+  receive: (link: Link, frames: Buffer[]) => void,
+  pause: () => Promise<void> | null,
+): Link {
+  const socket = createSocket('dealer', { linger: LINGER_MS })
+  const link = { socket, writer: createWriter(socket) }
+  socket.connect(url)
+  void readLoop(socket, (frames) => receive(link, frames), { pause })
+  return link
+}
+
+function toFrames({ route, stamp }: Message, batch: Batch, timestamp: number, clock: number): Uint8Array[] {
+  const body = encodeReply(batch, timestamp, clock)
+  return stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body]
 }
 
 async function closeLink({ socket, writer }: Link): Promise<void> {
