@@ -4,7 +4,7 @@
  */
 import { LIMITS } from './limits.ts'
 
-/** Why a document is refused, or null. Checks: complete, nothing behind it, depth, declared elements ≤ bytes. */
+/** Why a document is refused, or null. Checks: complete, nothing behind it, no extensions, depth, elements ≤ bytes. */
 export function scan(bytes: Uint8Array): string | null {
   const length = bytes.length
   if (length === 0) return 'the frame is empty'
@@ -29,6 +29,7 @@ export function scan(bytes: Uint8Array): string | null {
     else if (type < 0xa0) children = type & 0x0f
     else if (type < 0xc0) at += type & 0x1f
     else {
+      if ((type >= 0xc7 && type <= 0xc9) || (type >= 0xd4 && type <= 0xd8)) return 'extension types are not used here'
       const fixed = FIXED[type - 0xc0]!
       if (fixed >= 0) at += fixed
       else {
@@ -38,7 +39,7 @@ export function scan(bytes: Uint8Array): string | null {
         let size = 0
         for (let i = 0; i < width; i++) size = size * 256 + bytes[at++]!
         if (type >= 0xdc) children = type >= 0xde ? size * 2 : size
-        else at += size + (type >= 0xc7 && type <= 0xc9 ? 1 : 0)
+        else at += size
       }
     }
     if (at > length) return 'the document ends too early'
