@@ -13,7 +13,14 @@ export const SEGMENT_BYTES = 16 << 20
 const ZEROS = Buffer.alloc(1 << 20)
 const NAME = /^journal-(\d+)\.(jsonl|free)$/
 
-export type Segment = { number: number; descriptor: number; end: number; commits: number }
+export type Segment = {
+  number: number
+  descriptor: number
+  end: number
+  commits: number
+  /** It has its blocks. */
+  prepared: boolean
+}
 
 export const segmentPath = (directory: string, number: number): string => join(directory, `journal-${number}.jsonl`)
 const freePath = (directory: string, number: number): string => join(directory, `journal-${number}.free`)
@@ -41,7 +48,7 @@ export function makeSegment(directory: string, number: number, free: number | un
   } finally {
     closeSync(folder)
   }
-  return { number, descriptor, end: 0, commits: 0 }
+  return { number, descriptor, end: 0, commits: 0, prepared: free !== undefined }
 }
 
 /** Makes a free file. @throws what writing throws, ENOSPC for one; then there is none */

@@ -60,6 +60,8 @@ export class Journal {
    * @returns whether it is durable already; then `done` is not called
    */
   append(pieces: readonly Uint8Array[], done: () => void): boolean {
+    // The first segment of a new directory could not be prepared; one that grows costs several times as much to fsync.
+    if (!this.#current.prepared && this.#free.length > 0) this.#next()
     let bytes = makeGroup(pieces, this.#current.commits + 1, this.#current.number)
     if (this.#current.end > 0 && this.#current.end + bytes.length > SEGMENT_BYTES) {
       this.#next()
