@@ -58,6 +58,9 @@ export async function bindSocket(socket: AnySocket, url: string): Promise<string
 }
 
 const common = (options: SocketOptions) => ({
+  // With a domain, libzmq refuses peers that speak no ZMTP 3. Otherwise whoever opens a TCP connection and writes
+  // anything, `GET /` for one, becomes a peer without a handshake, and a dealer gives it a share of the requests.
+  zapDomain: 'compasso',
   maxMessageSize: options.maxMessageSize ?? LIMITS.frameBytes,
   linger: options.linger ?? 0,
   // Run by libzmq's own thread: they find dead connections, not busy or stuck processes.
