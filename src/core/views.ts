@@ -31,7 +31,13 @@ export function nextView(state: RefState, now: number, nonce: string): NextView 
     (member) => !state.left.has(member.instance) && isHere(state, member, now, grace),
   )
   const keep = withoutSuspects(state, alive, suspects(alive, heard, state.view.number, now))
-  if (countsFor(state, keep) < quorumOf(state.ranks.length)) return restart(state, keep, asking, now, nonce)
+  const quorum = quorumOf(state.ranks.length)
+  const heardOf = keep.filter((member) => state.servers.has(member.instance))
+  if (countsFor(state, heardOf) >= quorum) state.stalledSince = null
+  else state.stalledSince ??= now
+  // In the grace after our own start: who has not been heard yet is neither dead nor worth a view.
+  if (heardOf.length < keep.length) return null
+  if (countsFor(state, keep) < quorum) return restart(state, keep, asking, now, nonce)
   const joined = admit(state, keep, asking, now)
   const same =
     joined.members.length === state.view.members.length && joined.members.every((m) => state.view!.members.includes(m))
@@ -99,7 +105,6 @@ export function delayOf(state: RefState, rank: Rank): number {
  * that kept their disks is there, and after 3 s of grace or when all are. (When nobody is left this is "all down".)
  */
 function restart(state: RefState, keep: Member[], asking: Registered[], now: number, nonce: string): NextView | null {
-  state.stalledSince ??= now
   const number = state.view!.number + 1
   const asked = asking.filter(({ heard: { report } }) => {
     const isNew = report.joining && !keep.some((member) => member.rank === report.rank)
@@ -109,7 +114,7 @@ function restart(state: RefState, keep: Member[], asking: Registered[], now: num
   const members = [...keep, ...byRank(asked).map((server) => memberOf(server, number))]
   if (countsFor(state, members) < quorumOf(state.ranks.length)) return null
   const all = state.ranks.every((rank) => members.some((member) => member.rank === rank))
-  return all || now - state.stalledSince >= GRACE_MS ? makeView(state, members, state.ranks, nonce) : null
+  return all || now - (state.stalledSince ?? now) >= GRACE_MS ? makeView(state, members, state.ranks, nonce) : null
 }
 
 /**

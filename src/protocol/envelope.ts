@@ -24,11 +24,10 @@ export function readEnvelope(value: unknown): Request {
   if (id !== null) {
     const refusal = checkId(id)
     if (refusal !== null)
-      return { service: typeof service === 'string' ? service : '', id: null, data: NO_DATA, clock: 0, wrong: refusal }
+      return { service: isName(service) ? service : '', id: null, data: NO_DATA, clock: 0, wrong: refusal }
   }
   const key = id as string | null
-  if (typeof service !== 'string' || service.length === 0 || service.length > LIMITS.nameLength)
-    return bad('', key, `service must be a service's name, got ${quote(service)}`)
+  if (!isName(service)) return bad('', key, `service must be a service's name, got ${quote(service)}`)
   if (data !== undefined && data !== null && !isMap(data))
     return bad(service, key, `data must be a map, got ${quote(data)}`)
   const fields = data ?? NO_DATA
@@ -37,6 +36,9 @@ export function readEnvelope(value: unknown): Request {
     return bad(service, key, `clock must be a whole number from 0 to 2^53-1, got ${quote(fields.clock)}`)
   return { service, id: key, data: fields, clock, wrong: null }
 }
+
+const isName = (service: unknown): service is string =>
+  typeof service === 'string' && service.length > 0 && service.length <= LIMITS.nameLength
 
 /** Reads a Lamport clock: 0 when missing, null when it is no safe integer ≥ 0. */
 export function readClock(value: unknown): number | null {

@@ -10,7 +10,7 @@ const IMPORT = /(?:^|[;\n])\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)[
 
 /** What each folder may import besides itself; `node:` and packages are named where they are limited. */
 const MAY: Readonly<Record<string, { folders: readonly string[]; packages: 'any' | readonly string[] }>> = {
-  'src/protocol': { folders: [], packages: ['@msgpack/msgpack'] },
+  'src/protocol': { folders: [], packages: ['@msgpack/msgpack', 'msgpackr'] },
   'src/core': { folders: ['src/protocol'], packages: ['node:zlib'] },
   'src/platform': { folders: ['src/core', 'src/protocol'], packages: 'any' },
   'src/broker': { folders: ['src/platform', 'src/core', 'src/protocol'], packages: 'any' },

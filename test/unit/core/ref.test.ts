@@ -174,6 +174,19 @@ test('a restarted ref declares nobody dead for 3 s', () => {
   assert.equal(restarted.view?.number, 1)
 })
 
+test('a restarted ref makes no view of members that it has not heard', () => {
+  const { ref } = settled()
+  const restarted = createRefState(readPersisted(JSON.parse(JSON.stringify(persistedOf(ref)))), 3, 100_000)
+  const again = [1, 2, 3].map((n): Server => ({ ...fresh(n, 'c'), fresh: false, known: 1 }))
+  for (const server of again.slice(0, 2)) beat(restarted, 100_500, server)
+  assert.equal(restarted.view?.number, 1)
+  beat(restarted, 100_600, again[2]!)
+  assert.deepEqual(
+    restarted.view?.members.map((member) => member.origin),
+    ['server-1@2', 'server-2@2', 'server-3@2'],
+  )
+})
+
 test('the same name has the same rank for ever, and no rank is given twice', () => {
   const ref = createRefState(null, 3, 0)
   const ask = (name: string, now = 5, exclude: number[] = []): number => {
