@@ -4,7 +4,7 @@
  */
 import { LIMITS } from './limits.ts'
 
-/** Why a document is refused, or null. Checks: complete, nothing behind it, no extensions, depth, elements ≤ bytes. */
+/** Why a document is refused, or null. Checks: complete, nothing behind it, no extensions, UTF-8, depth, elements ≤ bytes. */
 export function scan(bytes: Uint8Array): string | null {
   const length = bytes.length
   if (length === 0) return 'the frame is empty'
@@ -27,8 +27,10 @@ export function scan(bytes: Uint8Array): string | null {
     if (type < 0x80 || type >= 0xe0) continue
     if (type < 0x90) children = (type & 0x0f) * 2
     else if (type < 0xa0) children = type & 0x0f
-    else if (type < 0xc0) at += type & 0x1f
-    else {
+    else if (type < 0xc0) {
+      at += type & 0x1f
+      if (at <= length && !isText(bytes, at - (type & 0x1f), at)) return NOT_TEXT
+    } else {
       if ((type >= 0xc7 && type <= 0xc9) || (type >= 0xd4 && type <= 0xd8)) return 'extension types are not used here'
       const fixed = FIXED[type - 0xc0]!
       if (fixed >= 0) at += fixed
@@ -39,7 +41,10 @@ export function scan(bytes: Uint8Array): string | null {
         let size = 0
         for (let i = 0; i < width; i++) size = size * 256 + bytes[at++]!
         if (type >= 0xdc) children = type >= 0xde ? size * 2 : size
-        else at += size
+        else {
+          at += size
+          if (type >= 0xd9 && at <= length && !isText(bytes, at - size, at)) return NOT_TEXT
+        }
       }
     }
     if (at > length) return 'the document ends too early'
@@ -49,6 +54,24 @@ export function scan(bytes: Uint8Array): string | null {
       if (depth === LIMITS.depth) return `the document is nested more than ${LIMITS.depth} deep`
       left[++depth] = children
     }
+  }
+}
+
+const NOT_TEXT = 'a text is not UTF-8'
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Decoders replace what is not UTF-8 without a word, so two different names would become one. */
+function isText(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return isUtf8(bytes.subarray(start, end))
+  return true
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8.decode(bytes)
+    return true
+  } catch {
+    return false
   }
 }
 
