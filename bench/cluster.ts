@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { compareServers, serversIn } from '../src/cluster/compare.ts'
+import { freeOffset } from '../test/e2e/support/ports.ts'
 
 export type BenchCluster = {
   brokerUrl: string
@@ -18,19 +18,10 @@ export type BenchCluster = {
 
 export async function startBenchCluster(servers: number): Promise<BenchCluster> {
   const dataDir = mkdtempSync(join(tmpdir(), 'compasso-bench-'))
-  const offset = await freeOffset()
+  const own = { REPLICAS: String(servers), BOTS: '0', DATA_DIR: dataDir, LOG_FORMAT: 'json', LOG_LEVEL: 'info' }
+  const offset = await freeOffset(own)
   const launcher = spawn(process.execPath, [join(import.meta.dirname, '../src/cluster/main.js')], {
-    env: {
-      ...process.env,
-      ...{
-        PORT_OFFSET: String(offset),
-        REPLICAS: String(servers),
-        BOTS: '0',
-        DATA_DIR: dataDir,
-        LOG_FORMAT: 'json',
-        LOG_LEVEL: 'info',
-      },
-    },
+    env: { ...process.env, ...own, PORT_OFFSET: String(offset) },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   await ready(launcher)
@@ -80,18 +71,4 @@ function childrenOf(parent: number): Record<string, number> {
     }
   }
   return pids
-}
-
-/** An offset at which the cluster's first port is free. */
-async function freeOffset(): Promise<number> {
-  for (;;) {
-    const offset = 10_000 + Math.floor(Math.random() * 40_000)
-    const server = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(5555 + offset, '127.0.0.1', () => resolve(true))
-    })
-    server.close()
-    if (free) return offset
-  }
 }
