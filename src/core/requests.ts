@@ -59,9 +59,12 @@ export function takeWrite(r: Replica, item: WriteItem, settled: boolean): void {
   else waitForState(r, item)
 }
 
-/** One more waits for the same id; its own patience begins now, so the waiter moves to the end of the queue. */
+/**
+ * One more waits for the same id. Those who wait already keep their deadline; where nobody waits any more, the patience
+ * of the new one begins now, so its waiter moves to the end of the queue.
+ */
 function attach(r: Replica, waiter: Waiter, token: unknown): void {
-  waiter.tokens.push(token)
+  if (waiter.tokens.push(token) > 1) return
   waiter.deadline = r.now + r.options.requestTimeoutMs
   r.waiters.delete(waiter.id)
   r.waiters.set(waiter.id, waiter)
