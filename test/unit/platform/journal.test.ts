@@ -72,7 +72,8 @@ test('a rotated journal begins with what is carried, and what came before can be
   await commit(journal, record(4, 100))
   await journal.close()
   const { used } = await findSegments(directory)
-  assert.deepEqual(used, [segment])
+  // The last group may be in a segment of its own: one that was not prepared is left as soon as a prepared one exists.
+  assert.equal(used[0], segment)
   assert.deepEqual(numbersIn(directory, used), [100, 3, 4])
 })
 
