@@ -2,8 +2,8 @@
 import { runRole } from '../platform/role.ts'
 import { startBroker } from './broker.ts'
 
-/** Part of the 5 s that a process has for stopping. */
-const GRACE_MS = 2500
+/** For what is still on its way; when a cluster stops, its servers have answered and gone by then. */
+const GRACE_MS = 800
 
 runRole('broker', async ({ config, log, onStop, setHealth }) => {
   const broker = await startBroker(config, log, (workers) => setHealth(workers > 0, { workers }))
