@@ -29,7 +29,7 @@ export async function startBroker(
   log: Log,
   onWorkers: (workers: number) => void,
 ): Promise<Broker> {
-  const front = createSocket('router', { receiveHighWaterMark: CLIENT_QUEUE, linger: LINGER_MS })
+  const front = createSocket('router', { receiveHighWaterMark: CLIENT_QUEUE, linger: LINGER_MS, heartbeats: false })
   const toClients = createWriter(front, { onDrop: () => traffic.counts.undeliverable++ })
   const traffic = new Traffic({
     boot: randomBytes(8),

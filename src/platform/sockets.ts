@@ -28,6 +28,12 @@ export type SocketOptions = {
   receiveHighWaterMark?: number
   /** How long closing holds on to what is not sent yet, milliseconds. Default 0. */
   linger?: number
+  /**
+   * Whether a peer that answers no ping is disconnected (default), within 3 s. A socket that stops reading on purpose must
+   * not: what waits to be read is in front of the answers, so it would cut off the very peers that it makes wait. TCP's
+   * keep-alive finds the dead ones instead.
+   */
+  heartbeats?: boolean
   /** A dealer that connects: queue only to peers that are there, so that nothing waits in the pipe of one that is gone. */
   immediate?: boolean
 }
@@ -57,16 +63,17 @@ export async function bindSocket(socket: AnySocket, url: string): Promise<string
   return socket.lastEndpoint ?? url
 }
 
+/** Run by libzmq's own thread: they find dead connections, not busy or stuck processes. */
+const HEARTBEATS = { heartbeatInterval: 1000, heartbeatTimeout: 3000 }
+const KEEP_ALIVE = { tcpKeepalive: 1, tcpKeepaliveIdle: 10, tcpKeepaliveInterval: 5, tcpKeepaliveCount: 3 }
+
 const common = (options: SocketOptions) => ({
   // With a domain, libzmq refuses peers that speak no ZMTP 3. Otherwise whoever opens a TCP connection and writes
   // anything, `GET /` for one, becomes a peer without a handshake, and a dealer gives it a share of the requests.
   zapDomain: 'compasso',
   maxMessageSize: options.maxMessageSize ?? LIMITS.frameBytes,
   linger: options.linger ?? 0,
-  // Run by libzmq's own thread: they find dead connections, not busy or stuck processes.
-  heartbeatInterval: 1000,
-  heartbeatTimeout: 3000,
-  heartbeatTimeToLive: 3000,
+  ...(options.heartbeats === false ? KEEP_ALIVE : HEARTBEATS),
   handshakeInterval: 5000,
   connectTimeout: 2000,
   reconnectInterval: 100,

@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import { Dealer } from 'zeromq'
 import { connect } from '../../src/client/client.ts'
-import { encode } from '../../src/protocol/codec.ts'
+import { decode, encode } from '../../src/protocol/codec.ts'
 import { freePorts, local, pythonIsMissing, root, startRole, until, watch, withCleanup } from './broker-harness.ts'
 import { dealerWorker, echo, plainClient, request, startBroker } from './broker-parts.ts'
 
@@ -41,17 +41,25 @@ test('without a reader clients feel back-pressure, and the broker stays small', 
     )
     const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${broker.child.pid}/status`, 'utf8'))
     assert.ok(Number(resident?.[1]) < 600_000, `${resident?.[1]} kB for ${sent} messages of 1 MiB`)
+    // A pause that is longer than heartbeats last does not cost the client its connection, and so its replies.
+    await new Promise((resolve) => setTimeout(resolve, 5000))
     // A worker that comes gets what waits, and the client is served again.
     dealerWorker(ports.back, atEnd, () => encode({ service: 'x', data: {} }))
-    // On a slow machine some may have waited so long that the broker itself has answered them.
+    // Should all this take long, the broker itself refuses some: they are answered, too.
     let answered = 0
+    let last: unknown
     const read = async (): Promise<void> => {
-      for await (const frames of client) if (frames.length === 2) answered++
+      for await (const [empty, reply] of client) {
+        assert.equal(empty?.length, 0)
+        answered++
+        last = decode(reply!)
+      }
     }
     void read().catch(() => {})
     await until(() => answered >= sent, 'an answer to each')
     await client.send(['', body])
     await until(() => answered > sent, 'the next answer')
+    assert.deepEqual(last, { service: 'x', data: {} })
   })
 })
 
