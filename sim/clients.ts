@@ -1,9 +1,15 @@
-/** Simulated clients: one request after the other, retried under the same id through other servers, as ours do. */
-import type { Outcome } from '../src/core/types.ts'
-import { isRetriable } from '../src/protocol/errors.ts'
-import type { Operation } from './check.ts'
-import { type Cluster, feed, isUp } from './server.ts'
-import { carry, countFault } from './world.ts'
+/**
+ * Simulated clients: one request after the other, each sent again under the same id until it is answered, as ours do;
+ * now and then twice at once, which the broker hands to two servers.
+ */
+import { tick } from '../src/core/lamport.ts'
+import { decode, encode } from '../src/protocol/codec.ts'
+import { isMap } from '../src/protocol/envelope.ts'
+import { type ErrorCode, isRetriable } from '../src/protocol/errors.ts'
+import { carry } from './network.ts'
+import type { Operation } from './operations.ts'
+import type { Cluster } from './server.ts'
+import { countFault } from './world.ts'
 
 const RETRY_MS = 700
 const GIVE_UP_MS = 15_000
@@ -13,34 +19,52 @@ export type Clients = {
   operations: Operation[]
   /** Requests under way. */
   readonly busy: number
+  /** A reply from the broker. */
+  receive(identity: string, body: Uint8Array): void
+  start(count: number): void
   stop(): void
 }
 
-export function startClients(cluster: Cluster, count: number): Clients {
-  const { world } = cluster
+type Client = { name: string; clock: number; current: ((data: Record<string, unknown>) => void) | null; id: string }
+
+export function createClients(cluster: () => Cluster): Clients {
   const operations: Operation[] = []
-  // One broker for all: it has a Lamport clock like any other process.
-  const broker = { clock: 0 }
+  const clients = new Map<string, Client>()
   let busy = 0
   let stopped = false
-  let number = 0
 
-  const next = (client: number): void => {
+  const next = (client: Client): void => {
     if (stopped) return
+    const { world, check, broker } = cluster()
     busy++
-    const operation = draw(cluster, `c${client}-${++number}`, client)
-    if (operation.seen === undefined) cluster.check.asked(operation.id)
+    const operation = draw(cluster(), client, operations.length + 1)
+    operation.brokerLife = broker.life
+    if (operation.seen === null) check.asked(operation.id)
     operations.push(operation)
-    perform(cluster, broker, operation, () => {
+    perform(cluster(), client, operation, () => {
       busy--
       world.schedule.after(world.random.between(0, world.weather.think), () => next(client))
     })
   }
-  for (let client = 1; client <= count; client++) world.schedule.after(world.random.between(0, 500), () => next(client))
   return {
     operations,
     get busy() {
       return busy
+    },
+    receive(identity, body) {
+      const client = clients.get(identity)!
+      const reply = decode(body)
+      if (!isMap(reply) || !isMap(reply.data)) throw new Error('a reply is no envelope')
+      client.clock = Math.max(client.clock, reply.data.clock as number)
+      if (reply.id === client.id) client.current?.(reply.data)
+    },
+    start(count) {
+      const { world } = cluster()
+      for (let i = 1; i <= count; i++) {
+        const client: Client = { name: `c${i}`, clock: 0, current: null, id: '' }
+        clients.set(client.name, client)
+        world.schedule.after(world.random.between(0, 500), () => next(client))
+      }
     },
     stop() {
       stopped = true
@@ -48,65 +72,65 @@ export function startClients(cluster: Cluster, count: number): Clients {
   }
 }
 
-function draw(cluster: Cluster, id: string, client: number): Operation {
-  const { world } = cluster
+function draw({ world }: Cluster, { name }: Client, number: number): Operation {
   const { random } = world
-  const begun = { id, invokedAt: world.schedule.now, answeredAt: 0, result: 'unknown' as const }
+  const id = `${name}-${number}`
+  const begun = { id, client: name, invokedAt: world.schedule.now, answeredAt: 0, brokerLife: 0, seen: null }
+  const unknown = { ...begun, result: 'unknown' as const, code: null }
   const channel = random.pick(CHANNELS)
   const kind = random.next()
-  if (kind < 0.6) return { ...begun, service: 'publish', data: { user: `u${client}`, channel, message: id } }
-  if (kind < 0.7) return { ...begun, service: 'channel', data: { channel } }
-  if (kind < 0.8) return { ...begun, service: 'login', data: { user: `u${client}` } }
+  if (kind < 0.6) return { ...unknown, service: 'publish', data: { user: name, channel, message: id } }
+  if (kind < 0.7) return { ...unknown, service: 'channel', data: { channel } }
+  if (kind < 0.8) return { ...unknown, service: 'login', data: { user: name } }
   if (kind < 0.9)
-    return { ...begun, service: 'message', data: { src: `u${client}`, dst: `u${random.between(1, 5)}`, message: id } }
-  return { ...begun, service: 'channels', data: {}, seen: [] }
+    return { ...unknown, service: 'message', data: { src: name, dst: `c${random.between(1, 5)}`, message: id } }
+  return { ...unknown, service: 'channels', data: {}, seen: [] }
 }
 
-function perform(cluster: Cluster, broker: { clock: number }, operation: Operation, done: () => void): void {
-  const { world } = cluster
+function perform(cluster: Cluster, client: Client, operation: Operation, done: () => void): void {
+  const { world, broker } = cluster
   const deadline = world.schedule.now + GIVE_UP_MS
-  let attempt = 0
-  let finished = false
+  let attempts = 0
   const finish = (): void => {
-    if (finished) return
-    finished = true
+    client.current = null
     operation.answeredAt = world.schedule.now
+    // Invoked and answered through one life of the broker, or it says nothing about order between clients.
+    if (operation.brokerLife !== broker.life) operation.brokerLife = -1
     done()
   }
-  const take = (outcome: Outcome, clock: number): void => {
-    broker.clock = Math.max(broker.clock, clock)
-    if (finished) return
-    if ('refusal' in outcome) {
-      if (isRetriable(outcome.refusal.code)) return
+  const send = (): void => {
+    client.clock = tick(client.clock)
+    const data = { ...operation.data, clock: client.clock, timestamp: world.schedule.now }
+    const body = encode({ service: operation.service, id: operation.id, data })
+    carry(world, client.name, 'broker', 'request', () => broker.request(client.name, body))
+  }
+  const attempt = (): void => {
+    if (client.current !== take) return
+    if (world.schedule.now >= deadline) return finish()
+    if (attempts++ > 0) countFault(world, 'request retried')
+    send()
+    if (world.raging && world.random.chance(world.weather.doubledRequests)) {
+      attempts++
+      countFault(world, 'request doubled')
+      send()
+    }
+    world.schedule.after(RETRY_MS, attempt)
+  }
+  const take = (data: Record<string, unknown>): void => {
+    const { code } = data
+    if (typeof code === 'string') {
+      if (isRetriable(code as ErrorCode)) return
       // With an older attempt still under way, a refusal is only about its own moment.
-      operation.result = attempt === 1 ? 'refused' : 'unknown'
-      operation.code = outcome.refusal.code
-    } else if ('data' in outcome) {
-      if (operation.seen !== undefined && outcome.stale !== true) operation.seen = outcome.data.channels as string[]
-      operation.result = operation.seen !== undefined && outcome.stale === true ? 'unknown' : 'ok'
+      operation.result = attempts === 1 ? 'refused' : 'unknown'
+      operation.code = code
+    } else if (operation.seen === null) operation.result = 'ok'
+    else if (data.stale !== true) {
+      operation.seen = data.channels as string[]
+      operation.result = 'ok'
     }
     finish()
   }
-  const send = (): void => {
-    if (finished) return
-    if (world.schedule.now >= deadline) return finish()
-    if (attempt++ > 0) countFault(world, 'retried request')
-    const open = cluster.servers.filter((server) => isUp(server) && server.replica!.own !== null)
-    if (open.length > 0) {
-      const server = world.random.pick(open)
-      const { life } = server
-      broker.clock++
-      const stamp = broker.clock
-      const token = (outcome: Outcome, clock: number): void => {
-        if (server.life === life) carry(world, server.name, 'broker', 'request', () => take(outcome, clock))
-      }
-      const request = { token, service: operation.service, id: operation.id, data: operation.data, clock: 0, stamp }
-      carry(world, 'broker', server.name, 'request', () => {
-        if (server.life === life)
-          feed(cluster, server, { type: 'requests', requests: [request], time: world.schedule.now })
-      })
-    }
-    world.schedule.after(RETRY_MS, send)
-  }
-  send()
+  client.id = operation.id
+  client.current = take
+  attempt()
 }

@@ -1,24 +1,33 @@
 /** One seed: a whole cluster in its weather, then calm, in which it must become whole. */
 import type { Rank } from '../src/protocol/replica.ts'
+import { createBroker } from './broker.ts'
 import { createCheck } from './check.ts'
-import { startClients } from './clients.ts'
+import { createClients } from './clients.ts'
 import { createDisk } from './disk.ts'
+import { calm, unleash } from './faults.ts'
+import { checkOperations } from './operations.ts'
+import { createProxy } from './proxy.ts'
 import { createRandom } from './random.ts'
 import { createRef } from './ref.ts'
+import { scale } from './scale.ts'
 import { createSchedule } from './schedule.ts'
-import { type Cluster, crashServer, isUp, type SimServer, startServer } from './server.ts'
+import { type Cluster, type SimServer, startServer } from './server.ts'
 import { drawWeather, type Weather } from './weather.ts'
-import { countFault, createWorld, cutLinks, note } from './world.ts'
+import { checkWhole, describe, isWhole } from './whole.ts'
+import { createWorld, note, type World } from './world.ts'
 
-/** Virtual ms of weather, and of calm within which everything must be whole. */
-const RAGE_MS = 20_000
+/** Virtual ms of calm within which everything must be whole, and then of rest in which it must stay so. */
 const CALM_MS = 60_000
+const REST_MS = 2000
+const LOOK_MS = 250
 
 export type Outcome = {
   seed: number
   weather: Weather
   failures: readonly string[]
+  /** The last lines of what happened, or all of it for ShiViz when that was asked for. */
   trace: readonly string[]
+  shiviz: readonly string[]
   faults: ReadonlyMap<string, number>
   positions: number
   acknowledged: number
@@ -27,133 +36,92 @@ export type Outcome = {
   wholeAfterMs: number
 }
 
-/** @param profile forces the weather's profile, for seeds that are kept  @param rageMs virtual ms of weather */
-export function runSeed(seed: number, profile?: string, rageMs: number = RAGE_MS): Outcome {
+export type RunOptions = {
+  /** Forces the weather's profile, for seeds that are kept. */
+  profile?: string | undefined
+  /** Virtual ms of weather, instead of the profile's own. */
+  rage?: number
+  /** Keep the whole trace. */
+  trace?: boolean
+}
+
+export function runSeed(seed: number, options: RunOptions = {}): Outcome {
   const random = createRandom(seed)
-  const weather = drawWeather(random, profile)
-  const world = createWorld(createSchedule(), random, weather)
-  const check = createCheck((text) => note(world, 'check', text))
-  const ranks = Array.from({ length: weather.servers }, (_, i) => (i + 1) as Rank)
-  const servers = ranks.map(
-    (rank): SimServer => ({
-      name: `s${rank}`,
-      rank,
-      disk: createDisk(),
-      life: 0,
-      replica: null,
-      pausedUntil: 0,
-      inbox: [],
-    }),
-  )
-  const cluster: Cluster = { world, servers, check, ref: createRef(world, weather.servers, () => cluster) }
-  cluster.ref.start()
-  for (const server of servers) world.schedule.after(random.between(0, 300), () => startServer(cluster, server))
-  const clients = startClients(cluster, weather.clients)
-  unleash(cluster)
-  const outcome = { seed, weather, failures: check.failures, trace: world.trace, faults: world.faults }
+  const weather = drawWeather(random, options.profile)
+  if (options.rage !== undefined) weather.rage = options.rage
+  const world = createWorld(createSchedule(), random, weather, options.trace ?? false)
+  const cluster = createCluster(world)
+  const { check, clients } = cluster
   let wholeAfterMs = -1
   try {
-    world.schedule.runUntil(rageMs)
-    calm(cluster)
-    clients.stop()
-    for (let now = rageMs; now < rageMs + CALM_MS && check.failures.length === 0; now += 250) {
-      world.schedule.runUntil(now)
-      if (clients.busy > 0 || !isWhole(cluster)) continue
-      wholeAfterMs = now - rageMs
-      break
-    }
-    if (check.failures.length === 0 && wholeAfterMs === -1)
-      check.fail(`not whole ${CALM_MS} ms after the faults stopped: ${describe(cluster)}`)
-    check.finish(clients.operations)
+    wholeAfterMs = play(cluster)
   } catch (error) {
     check.fail(error instanceof Error ? (error.stack ?? error.message) : String(error))
   }
-  const acknowledged = clients.operations.filter((operation) => operation.result === 'ok').length
-  return { ...outcome, positions: check.positions, acknowledged, virtualMs: world.schedule.now, wholeAfterMs }
-}
-
-/** Everybody is in one view, and at one position with nothing on the way. */
-function isWhole(cluster: Cluster): boolean {
-  const replicas = cluster.servers.map((server) => server.replica)
-  const first = replicas[0]
-  if (!first) return false
-  return replicas.every((replica) => {
-    if (!replica?.active || replica.position !== first.position) return false
-    if (replica.installed?.view.number !== first.installed?.view.number) return false
-    return [...replica.logs.values()].every((log) => log.ordered >= log.held)
-  })
-}
-
-const describe = (cluster: Cluster): string =>
-  cluster.servers
-    .map(({ name, replica }) => {
-      if (replica === null) return `${name} down`
-      const state = replica.active ? 'active' : (replica.change?.phase ?? 'learner')
-      const logs = [...replica.logs.values()].map(
-        ({ origin, ordered, committed, held, wanted, seal, first, skip }) =>
-          `${origin} ordered ${ordered} committed ${committed} held ${held} wanted ${wanted} seal ${seal} oldest ${first + skip}`,
-      )
-      return `${name} ${state} view ${replica.known?.number} position ${replica.position}\n      ${logs.join('\n      ')}`
-    })
-    .join('\n    ')
-
-/** Plans the faults of the weather, each kind again and again. */
-function unleash(cluster: Cluster): void {
-  const { world, servers } = cluster
-  const { weather, random } = world
-  const again = (mean: number, kind: string, fault: () => void): void => {
-    if (mean === 0) return
-    const plan = (): void => {
-      world.schedule.after(random.between(1, mean * 2), () => {
-        if (!world.raging) return
-        countFault(world, kind)
-        fault()
-        plan()
-      })
-    }
-    plan()
+  return {
+    ...{ seed, weather, failures: check.failures, trace: world.trace.lines, shiviz: world.trace.full },
+    ...{ faults: world.faults, positions: check.lines.size, virtualMs: world.schedule.now, wholeAfterMs },
+    acknowledged: clients.operations.filter((operation) => operation.result === 'ok').length,
   }
-  const crash = (server: SimServer, power: boolean): void => {
-    crashServer(cluster, server, power)
-    world.schedule.after(random.between(50, weather.repair), () => startServer(cluster, server))
-  }
-  const names = servers.map((server) => server.name)
-  const othersOf = (name: string): string[] => names.filter((other) => other !== name)
-  again(weather.kill, 'kill', () => crash(random.pick(servers), false))
-  again(weather.powerCut, 'power cut', () => crash(random.pick(servers), true))
-  again(weather.killAll, 'all down', () => {
-    const power = random.chance(0.5)
-    for (const server of servers) crash(server, power)
-  })
-  again(weather.killRef, 'ref restart', () => {
-    cluster.ref.kill()
-    world.schedule.after(random.between(50, weather.repair), () => cluster.ref.start())
-  })
-  again(weather.cut, 'cut link', () => {
-    const name = random.pick(names)
-    cutLinks(world, name, [random.pick(othersOf(name))], random.chance(0.6))
-  })
-  again(weather.isolate, 'isolation', () => {
-    const name = random.pick(names)
-    cutLinks(world, name, [...othersOf(name), 'broker'], random.chance(0.7))
-  })
-  again(weather.cutFromRef, 'cut from ref', () => cutLinks(world, random.pick(names), ['ref'], random.chance(0.8)))
-  again(weather.pause, 'pause', () => {
-    const server = random.pick(servers)
-    server.pausedUntil = world.schedule.now + random.between(100, weather.repair)
-    note(world, server.name, `is paused until ${server.pausedUntil}`)
-  })
 }
 
-function calm(cluster: Cluster): void {
-  const { world } = cluster
-  world.raging = false
-  world.cuts.clear()
-  world.weather.fsync = Math.min(world.weather.fsync, 10)
-  note(world, 'weather', 'the faults stop')
+type Whole = Cluster & { clients: ReturnType<typeof createClients> }
+
+function createCluster(world: World): Whole {
+  const { weather } = world
+  const count = weather.scaling ? 5 : weather.servers
+  const get = (): Whole => cluster
+  const clients = createClients(get)
+  const cluster: Whole = {
+    world,
+    clients,
+    servers: Array.from({ length: count }, (_, i) => createServer(world, (i + 1) as Rank, i < weather.servers)),
+    check: createCheck((text) => note(world, 'check', text)),
+    ref: createRef(world, weather.servers, get),
+    broker: createBroker(world, get, (identity, body) => {
+      world.schedule.after(world.random.between(1, world.weather.delay), () => clients.receive(identity, body))
+    }),
+    proxy: createProxy(world),
+  }
+  return cluster
+}
+
+function createServer({ random, weather }: World, rank: Rank, wanted: boolean): SimServer {
+  const rate = 1 + (random.next() * 2 - 1) * weather.drift
+  const offset = random.between(-weather.jump, weather.jump)
+  return {
+    ...{ name: `s${rank}`, rank, disk: createDisk(), backup: null, life: 0, replica: null, repairing: false, wanted },
+    ...{ pausedUntil: 0, fullUntil: 0, inbox: [], fuse: null, rate, offset, suspect: true },
+  }
+}
+
+/** @returns after how many ms of calm everything was whole */
+function play(cluster: Whole): number {
+  const { world, check, clients, servers } = cluster
+  const { schedule, random, weather } = world
   cluster.ref.start()
-  for (const server of cluster.servers) {
-    server.pausedUntil = 0
-    if (!isUp(server)) startServer(cluster, server)
+  cluster.broker.start()
+  for (const server of servers) schedule.after(random.between(0, 300), () => startServer(cluster, server))
+  clients.start(weather.clients)
+  const scaled = weather.scaling
+    ? scale(
+        cluster,
+        servers.filter((server) => !server.wanted),
+      )
+    : () => true
+  unleash(cluster)
+  schedule.runUntil(weather.rage)
+  calm(cluster)
+  clients.stop()
+  for (let now = weather.rage; now < weather.rage + CALM_MS && check.failures.length === 0; now += LOOK_MS) {
+    schedule.runUntil(now)
+    if (clients.busy > 0 || !scaled() || !isWhole(cluster)) continue
+    schedule.runUntil(now + REST_MS)
+    checkWhole(cluster)
+    check.finish()
+    checkOperations(clients.operations, check.lines, cluster.proxy.heard, check.fail)
+    return now - weather.rage
   }
+  if (check.failures.length === 0) check.fail(`not whole ${CALM_MS} ms after the faults stopped: ${describe(cluster)}`)
+  return -1
 }

@@ -1,111 +1,111 @@
-/**
- * A simulated data directory. What was fsynced survives anything; of the rest, a kill keeps all (it is in the page
- * cache) and a power cut any prefix of each file.
- */
-import { type JournalRecord, makeGroup, readSegment } from '../src/core/journal.ts'
-import { EMPTY_CHECKPOINT, foldState, type Recovery, recover } from '../src/core/recovery.ts'
-import { rememberLines } from '../src/core/remember.ts'
+/** A simulated data directory: what a server writes there, and what can happen to it while the server is down. */
+import { makeGroup, readSegment } from '../src/core/journal.ts'
 import type { Checkpoint } from '../src/core/types.ts'
-import { createWindow } from '../src/core/window.ts'
 import type { Data } from '../src/protocol/envelope.ts'
-import type { Application } from '../src/protocol/service.ts'
+import { append, checksum, cloneFile, createFile, damage, losePower, type SimFile, sync } from './file.ts'
 import type { Random } from './random.ts'
 
-export type File = { bytes: Buffer; synced: number }
-type Saved = { checkpoint: Checkpoint; lengths: Record<string, number> }
+export type Segment = SimFile & { commits: number }
 
 export type Disk = {
-  segments: Map<number, File & { commits: number }>
+  segments: Map<number, Segment>
   current: number
-  files: Map<string, File>
-  /** How long each public file was when the process last died, for the check that a kill shortens nothing. */
-  lowest: Map<string, number>
-  registry: { position: number; state: Data } | null
-  saved: Saved | null
+  files: Map<string, SimFile>
+  /** registry.json and server.json are replaced as a whole; `damaged` when that is no longer what was written. */
+  registry: { position: number; state: Data; damaged: boolean } | null
+  saved: { checkpoint: Checkpoint; files: Map<string, { length: number; checksum: number }>; damaged: boolean } | null
 }
 
 export function createDisk(): Disk {
-  const disk: Disk = {
-    segments: new Map(),
-    current: 0,
-    files: new Map(),
-    lowest: new Map(),
-    registry: null,
-    saved: null,
-  }
+  const disk: Disk = { segments: new Map(), current: 0, files: new Map(), registry: null, saved: null }
   rotate(disk, [])
   return disk
 }
 
-export function append(file: File, bytes: Uint8Array): void {
-  file.bytes = Buffer.concat([file.bytes, bytes])
-}
-
 /** Begins a new journal segment with what is still needed of the older ones. */
-export function rotate(disk: Disk, carry: Uint8Array[]): void {
+export function rotate(disk: Disk, carry: readonly Uint8Array[]): void {
   disk.current++
-  disk.segments.set(disk.current, { bytes: Buffer.alloc(0), synced: 0, commits: 0 })
+  disk.segments.set(disk.current, { ...createFile(), commits: 0 })
   if (carry.length > 0) writeGroup(disk, carry)
 }
 
+export type Written = { segment: number; end: number }
+
 /** Writes a group, not yet fsynced; returns what the fsync will make durable. */
-export function writeGroup(disk: Disk, pieces: readonly Uint8Array[]): { segment: number; end: number } {
+export function writeGroup(disk: Disk, pieces: readonly Uint8Array[]): Written {
   const segment = disk.segments.get(disk.current)!
   append(segment, makeGroup(pieces, ++segment.commits, disk.current))
-  return { segment: disk.current, end: segment.bytes.length }
+  return { segment: disk.current, end: segment.length }
 }
 
-export function syncSegment(disk: Disk, number: number, end: number): void {
-  const segment = disk.segments.get(number)
-  if (segment !== undefined) segment.synced = Math.max(segment.synced, end)
+export function syncGroup(disk: Disk, { segment, end }: Written): void {
+  const file = disk.segments.get(segment)
+  if (file !== undefined) sync(file, end)
 }
 
-export function publicFile(disk: Disk, log: string): File {
+export function publicFile(disk: Disk, log: string): SimFile {
   let file = disk.files.get(log)
   if (file === undefined) {
-    file = { bytes: Buffer.alloc(0), synced: 0 }
+    file = createFile()
     disk.files.set(log, file)
   }
   return file
 }
 
-/** A power cut: of what was not fsynced, any prefix of each file stays. */
-export function cutPower(disk: Disk, random: Random): void {
-  for (const file of [...disk.segments.values(), ...disk.files.values()]) {
-    file.bytes = file.bytes.subarray(0, random.between(file.synced, file.bytes.length))
-  }
+/** Length and checksum of every public file, as server.json states them. */
+export const markFiles = (disk: Disk): Map<string, { length: number; checksum: number }> =>
+  new Map([...disk.files].map(([log, file]) => [log, { length: file.length, checksum: checksum(file, file.length) }]))
+
+/** A power cut. @returns what was lost, for counting */
+export function cutPower(disk: Disk, random: Random): string[] {
+  return [
+    ...[...disk.segments.values()].flatMap((segment) => losePower(segment, random, true)),
+    ...[...disk.files.values()].flatMap((file) => losePower(file, random, false)),
+  ]
 }
 
-/** What a server does with its disk when it starts. */
-export function loadDisk(app: Application, disk: Disk, windowPositions: number): Recovery {
-  const checkpoint = disk.saved?.checkpoint ?? EMPTY_CHECKPOINT
-  for (const [log, file] of disk.files) disk.lowest.set(log, file.bytes.length)
-  const window = createWindow(windowPositions)
-  const heads = new Map<string, Uint8Array>()
-  const tails = new Map<string, Uint8Array>()
-  for (const [log, file] of disk.files) {
-    const length = disk.saved?.lengths[log] ?? 0
-    if (file.bytes.length < length) throw new Error(`${log} lost what was fsynced`)
-    heads.set(log, file.bytes.subarray(0, length))
-    tails.set(log, file.bytes.subarray(length))
-    rememberLines(window, log, heads.get(log)!, checkpoint.position)
+export const DAMAGED_PARTS = ['journal', 'public file', 'server.json', 'registry.json'] as const
+
+/**
+ * Damages something that was durable.
+ * @returns what it was, or null when there was nothing there to damage
+ */
+export function damageDisk(disk: Disk, random: Random): string | null {
+  const part = random.pick(DAMAGED_PARTS)
+  const kind = random.pick(['bit flip', 'zeroed sector'] as const)
+  if (part === 'journal') {
+    const [number, segment] = random.pick([...disk.segments])
+    return damage(segment, random, 0, lastGroup(segment, number), kind) ? `${kind} in ${part}` : null
   }
-  const snapshot = disk.registry?.position === checkpoint.position ? disk.registry.state : null
-  const state = snapshot !== null ? app.restore(structuredClone(snapshot)) : foldState(app, heads)
-  const journal: JournalRecord[] = []
-  for (const [number, file] of [...disk.segments].sort(([a], [b]) => a - b)) {
-    const segment = readSegment(file.bytes, number)
-    if (segment.corrupt !== null) throw new Error(`journal-${number}: ${segment.corrupt}`)
-    journal.push(...segment.records)
+  if (part === 'public file') {
+    if (disk.files.size === 0) return null
+    const [log, file] = random.pick([...disk.files])
+    return damage(file, random, 0, disk.saved?.files.get(log)?.length ?? 0, kind) ? `${kind} in ${part}` : null
   }
-  const recovery = recover(app, { checkpoint, state, window, tails, journal })
-  for (const [log, file] of disk.files) {
-    const length = disk.saved?.lengths[log] ?? 0
-    file.bytes = file.bytes.subarray(0, length + (recovery.keep.get(log) ?? 0))
-    file.synced = Math.min(file.synced, file.bytes.length)
+  const whole = part === 'server.json' ? disk.saved : disk.registry
+  if (whole === null) return null
+  whole.damaged = true
+  return `${kind} in ${part}`
+}
+
+/**
+ * Where a segment's last group begins. Damage in it cannot be told from a torn write, which is why the journal of an idle
+ * or stopped server ends with an empty group; what happens in the fractions of a second before is not promised.
+ */
+function lastGroup(segment: Segment, number: number): number {
+  const bytes = segment.buffer.subarray(0, segment.length)
+  const { commits } = readSegment(bytes, number)
+  const at = bytes.lastIndexOf(`{"commit":${commits},`)
+  const before = bytes.subarray(0, Math.max(at, 0)).lastIndexOf('{"commit":')
+  return before === -1 ? 0 : bytes.indexOf(10, before) + 1
+}
+
+export function cloneDisk(disk: Disk): Disk {
+  return {
+    segments: new Map([...disk.segments].map(([n, file]) => [n, { ...cloneFile(file), commits: file.commits }])),
+    current: disk.current,
+    files: new Map([...disk.files].map(([log, file]) => [log, cloneFile(file)])),
+    registry: disk.registry === null ? null : { ...disk.registry },
+    saved: disk.saved === null ? null : { ...disk.saved },
   }
-  for (const [log, lines] of recovery.append) append(publicFile(disk, log), lines)
-  // Old segments are never written again: their tails may be torn.
-  rotate(disk, [])
-  return recovery
 }

@@ -1,55 +1,106 @@
 /** Each seed draws its own weather: a profile of faults, since uniform randomness leaves the deep corners unvisited. */
+import type { Options } from '../src/core/state.ts'
 import type { Random } from './random.ts'
+
+/** Kinds of fault that come again and again. */
+export const PLANNED = [
+  ...(['kill', 'power cut', 'several down', 'all down', 'crash point', 'ref restart', 'ref state lost'] as const),
+  ...(['broker restart', 'proxy restart', 'cut', 'isolation', 'cut from ref', 'cut from broker', 'pause'] as const),
+  ...(['lost disk', 'damage', 'old backup', 'full disk', 'clock jump'] as const),
+]
+export type Planned = (typeof PLANNED)[number]
 
 export type Weather = {
   profile: string
   servers: number
   clients: number
-  /** Probabilities a message on the topic / direct is lost, and that one is doubled. */
+  /** How long it rages, virtual ms. */
+  rage: number
+  /** Probabilities that a message on the topic, or a direct one, is lost, and that one is doubled. */
   topicLoss: number
   directLoss: number
   doubled: number
   /** Longest delay of a message, and how often it is ten times that, ms. */
   delay: number
   lateness: number
-  /** Longest fsync, ms. */
+  /** Links, `from>to`, on which everything takes eight times as long. */
+  slowLinks: ReadonlySet<string>
+  /** Longest fsync, ms, and the probability that one fails. */
   fsync: number
-  /** Mean time between faults of each kind, ms; 0 never. */
-  kill: number
-  powerCut: number
-  killAll: number
-  killRef: number
-  cut: number
-  isolate: number
-  cutFromRef: number
-  pause: number
-  /** Longest time something stays broken, ms. */
+  fsyncFails: number
+  /** Mean time between faults of each kind, ms; none when it is missing. */
+  every: Partial<Record<Planned, number>>
+  /** Longest time that something stays broken, ms. */
   repair: number
-  /** How much a client thinks between requests, ms. */
+  /** Servers are added, up to 5, and taken away again. */
+  scaling: boolean
+  /** Largest error of a clock: its speed, and how far it jumps, ms. */
+  drift: number
+  jump: number
+  /** Longest thinking of a client between requests, ms, and how often it sends one twice at once. */
   think: number
+  doubledRequests: number
+  options: Options
 }
 
-const CALM: Omit<Weather, 'profile' | 'servers'> = {
-  ...{ clients: 3, topicLoss: 0, directLoss: 0, doubled: 0, delay: 4, lateness: 0, fsync: 3, kill: 0, powerCut: 0 },
-  ...{ killAll: 0, killRef: 0, cut: 0, isolate: 0, cutFromRef: 0, pause: 0, repair: 3000, think: 60 },
+const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
+  ...{ clients: 3, rage: 30_000, topicLoss: 0, directLoss: 0, doubled: 0, delay: 4, lateness: 0, fsync: 3 },
+  ...{
+    fsyncFails: 0,
+    every: {},
+    repair: 3000,
+    scaling: false,
+    drift: 0.0001,
+    jump: 0,
+    think: 60,
+    doubledRequests: 0.02,
+  },
+  options: { requestTimeoutMs: 5000, checkpointBytes: 20_000, windowPositions: 4096, lagBytes: 1 << 20 },
 }
 
-const PROFILES: Record<string, (random: Random) => Partial<Weather>> = {
-  calm: () => ({}),
+type Drawn = Partial<Weather> & { slow?: number }
+
+const PROFILES: Record<string, (random: Random) => Drawn> = {
+  calm: () => ({ rage: 10_000 }),
   lossy: (r) => ({ topicLoss: 0.3 * r.next(), directLoss: 0.2 * r.next(), doubled: 0.1, delay: 30, lateness: 0.05 }),
-  crashes: () => ({ kill: 3000, powerCut: 4000, topicLoss: 0.01 }),
-  churn: () => ({ kill: 900, powerCut: 1500, repair: 1200, delay: 15, topicLoss: 0.05 }),
-  'ref cut': () => ({ cutFromRef: 1500, isolate: 4000, kill: 4000, repair: 6000, doubled: 0.05 }),
-  'ref restarts': () => ({ killRef: 2500, kill: 3000, repair: 4000, delay: 20 }),
-  partitions: () => ({ cut: 1500, isolate: 2500, repair: 5000, topicLoss: 0.05 }),
-  flapping: () => ({ cut: 400, cutFromRef: 700, isolate: 900, repair: 1500, delay: 10 }),
-  'all down': () => ({ killAll: 5000, powerCut: 6000, repair: 2500 }),
-  blackouts: () => ({ fsync: 300, killAll: 4000, powerCut: 2500, repair: 1500, think: 5, clients: 6 }),
-  'slow disks': () => ({ fsync: 400, kill: 4000, powerCut: 5000 }),
-  pauses: () => ({ pause: 2000, repair: 8000, kill: 8000 }),
+  'slow links': () => ({ slow: 4, delay: 15, lateness: 0.01, every: { kill: 6000, pause: 6000 } }),
+  crashes: () => ({ every: { kill: 3000, 'power cut': 4000 }, topicLoss: 0.01 }),
+  'crash points': () => ({ every: { 'crash point': 1200 }, fsync: 30, repair: 1500 }),
+  churn: () => ({ every: { kill: 900, 'power cut': 1500 }, repair: 1200, delay: 15, topicLoss: 0.05 }),
+  'ref cut': () => ({ every: { 'cut from ref': 1500, isolation: 4000, kill: 4000 }, repair: 6000, doubled: 0.05 }),
+  'ref restarts': () => ({ every: { 'ref restart': 2500, kill: 3000 }, repair: 4000, delay: 20 }),
+  'ref lost': () => ({ every: { 'ref state lost': 5000, kill: 3000, 'power cut': 5000, 'cut from ref': 5000 } }),
+  partitions: () => ({ every: { cut: 1500, isolation: 2500 }, repair: 5000, topicLoss: 0.05 }),
+  flapping: () => ({ every: { cut: 400, 'cut from ref': 700, isolation: 900 }, repair: 1500, delay: 10 }),
+  'all down': () => ({ every: { 'all down': 5000, 'several down': 4000, 'power cut': 6000 }, repair: 2500 }),
+  blackouts: () => ({
+    ...{ every: { 'all down': 4000, 'several down': 3000, 'power cut': 2500 }, fsync: 300, repair: 1500 },
+    ...{ think: 5, clients: 6 },
+  }),
+  'slow disks': () => ({ fsync: 400, every: { kill: 4000, 'power cut': 5000 } }),
+  'failing disks': () => ({ fsync: 40, fsyncFails: 0.003, every: { 'full disk': 3000, kill: 6000 }, repair: 4000 }),
+  'lost disks': () => ({ every: { 'lost disk': 4000, kill: 3000, 'cut from ref': 5000 }, repair: 4000 }),
+  'damaged disks': () => ({ every: { damage: 2000, kill: 4000, 'power cut': 5000 }, repair: 2500 }),
+  'old backups': () => ({ every: { 'old backup': 2500, kill: 2500, 'power cut': 5000 }, repair: 2500 }),
+  pauses: () => ({ every: { pause: 2000, kill: 8000 }, repair: 8000 }),
+  'long pauses': () => ({ every: { pause: 12_000, kill: 15_000 }, repair: 70_000, rage: 100_000, think: 400 }),
+  laggards: () => ({
+    ...{ every: { pause: 4000, 'full disk': 5000, cut: 3000 }, repair: 6000, fsync: 20, think: 5 },
+    options: { ...CALM.options, lagBytes: 20_000 },
+  }),
+  'wrong clocks': () => ({ every: { 'clock jump': 1500, kill: 5000 }, drift: 0.02, jump: 3_600_000 }),
+  scaling: () => ({ scaling: true, every: { kill: 5000, 'cut from ref': 8000, 'power cut': 9000 }, delay: 10 }),
+  'broker restarts': () => ({
+    every: { 'broker restart': 2500, 'proxy restart': 2500, 'cut from broker': 2500, kill: 5000 },
+  }),
   storm: (r) => ({
-    ...{ topicLoss: 0.15 * r.next(), directLoss: 0.1, doubled: 0.05, delay: 40, lateness: 0.03, fsync: 60, kill: 2500 },
-    ...{ powerCut: 3000, killAll: 15000, killRef: 6000, cut: 3000, isolate: 4000, cutFromRef: 3000, pause: 5000 },
+    ...{ topicLoss: 0.15 * r.next(), directLoss: 0.1, doubled: 0.05, delay: 40, lateness: 0.03, fsync: 60, slow: 2 },
+    ...{ fsyncFails: 0.0005, drift: 0.005, jump: 3_600_000, doubledRequests: 0.1 },
+    every: {
+      ...{ kill: 3500, 'power cut': 4000, 'all down': 20_000, 'several down': 15_000, 'ref restart': 8000, cut: 4000 },
+      ...{ isolation: 5000, 'cut from ref': 4000, 'cut from broker': 6000, pause: 6000, 'crash point': 5000 },
+      ...{ 'lost disk': 12_000, damage: 10_000, 'full disk': 9000, 'broker restart': 9000, 'clock jump': 9000 },
+    },
   }),
 }
 
@@ -59,6 +110,16 @@ export const PROFILE_NAMES = Object.keys(PROFILES)
 export function drawWeather(random: Random, forced?: string): Weather {
   const drawn = random.pick(PROFILE_NAMES)
   const profile = forced ?? drawn
-  const servers = random.pick([3, 3, 3, 5])
-  return { ...CALM, profile, servers, think: random.pick([5, 60, 200]), ...PROFILES[profile]!(random) }
+  const make = PROFILES[profile]
+  if (make === undefined)
+    throw new Error(`no profile ${JSON.stringify(profile)}; there are ${PROFILE_NAMES.join(', ')}`)
+  const servers = random.pick([3, 3, 3, 3, 4, 5, 5, 7])
+  const think = random.pick([10, 60, 200])
+  const { slow = 0, ...rest } = make(random)
+  const weather = { ...CALM, profile, servers, think, ...rest }
+  if (weather.scaling) weather.servers = 3
+  const name = (): string =>
+    random.pick(['ref', 'broker', ...Array.from({ length: weather.servers }, (_, i) => `s${i + 1}`)])
+  const slowLinks = new Set(Array.from({ length: slow }, () => `${name()}>${name()}`))
+  return { ...weather, slowLinks }
 }

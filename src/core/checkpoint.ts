@@ -5,6 +5,13 @@ import { addRun, eventsRecord, installedRecord, knownRecord } from './journal.ts
 import { eventAt, takeBatch } from './origin_log.ts'
 import { orderedSeqs, type Replica } from './state.ts'
 
+/**
+ * What carrying out a checkpoint does, each step durable before the next: the new journal with what it carries; the public
+ * files; registry.json; server.json, which makes it the checkpoint; and only then the old journal goes.
+ */
+export const CHECKPOINT_STEPS = ['journal', 'files', 'registry', 'server', 'forget'] as const
+export type CheckpointStep = (typeof CHECKPOINT_STEPS)[number]
+
 /** Asks for a checkpoint of the order as it stands; returns its token. */
 export function startCheckpoint(r: Replica): number {
   const token = ++r.token

@@ -11,7 +11,7 @@ import { mixDigest } from './hash.ts'
 import { addLine, createLineWriter, DUPLICATE, type ParsedLine, parseLine, SKIPPED, takeLines } from './lines.ts'
 import { eventAt, type HeldEvent, isBefore, type OriginLog, oldest, releaseUpTo } from './origin_log.ts'
 import { settle } from './requests.ts'
-import { logOf, type Replica } from './state.ts'
+import type { Replica } from './state.ts'
 import { advance, findId, NO_OUTCOME, SUCCESS } from './window.ts'
 
 /** Orders everything that R1 and R2 allow. */
@@ -71,34 +71,55 @@ export function updateStable(r: Replica, log: OriginLog): void {
 }
 
 function order(r: Replica, log: OriginLog, event: HeldEvent, seq: number): void {
-  const n = r.position + 1
-  const known = findId(r.window, event.id)
-  const hash = r.window.scratch
-  const code = known === NO_OUTCOME ? fold(r, event) : null
-  const outcome = known !== NO_OUTCOME ? known : code === null ? SUCCESS : 2 + ERROR_CODES.indexOf(code)
-  const reason = known !== NO_OUTCOME ? DUPLICATE : code
-  // `fold` may not touch the window, so its scratch still holds this id's hash.
-  advance(r.window, n, known === NO_OUTCOME ? outcome : NO_OUTCOME)
+  const { outcome, reason } = takePlace(r, event, log.rank, seq, fold)
+  const n = r.position
   if (reason === null) addLine(writerOf(r, event.log), n, event.blob, event.start, event.end)
   else addLine(writerOf(r, SKIPPED), n, event.blob, event.start, event.end, { log: event.log, reason })
-  mixDigest(r.digest, hash, event.clock, log.rank, seq, reason !== null)
-  r.position = n
   log.ordered = seq
   r.eventsOrdered.set(log.rank, (r.eventsOrdered.get(log.rank) ?? 0) + 1)
   settle(r, event.id, outcome)
 }
 
+type Folding = Pick<Replica, 'app' | 'state' | 'window' | 'digest' | 'position'>
+
+/**
+ * Gives an event the next position, with all that follows for window, digest and state.
+ * @param apply applies it to the state; only asked when its id has no outcome yet
+ * @returns its id's outcome, and why it has no effect (or null)
+ */
+export function takePlace<E extends { id: string; clock: number }>(
+  r: Folding,
+  event: E,
+  rank: number,
+  seq: number,
+  apply: (r: Folding, event: E) => ErrorCode | null,
+): { outcome: number; reason: string | null } {
+  const n = r.position + 1
+  const known = findId(r.window, event.id)
+  const hash = r.window.scratch
+  const code = known === NO_OUTCOME ? apply(r, event) : null
+  const outcome = known !== NO_OUTCOME ? known : code === null ? SUCCESS : 2 + ERROR_CODES.indexOf(code)
+  const reason = known !== NO_OUTCOME ? DUPLICATE : code
+  // `apply` may not touch the window, so its scratch still holds this id's hash.
+  advance(r.window, n, known === NO_OUTCOME ? outcome : NO_OUTCOME)
+  mixDigest(r.digest, hash, event.clock, rank, seq, reason !== null)
+  r.position = n
+  return { outcome, reason }
+}
+
 /** Applies an event to the services' state, where its log has any. */
-function fold(r: Replica, event: HeldEvent): ErrorCode | null {
-  const service = r.app.folds.get(event.log)
-  if (service?.apply === undefined) return null
+function fold(r: Folding, event: HeldEvent): ErrorCode | null {
+  if (r.app.folds.get(event.log)?.apply === undefined) return null
   const line = parseLine(
     Buffer.from(event.blob.buffer, event.blob.byteOffset + event.start, event.end - event.start).toString(),
     event.log,
   )
   if (line === null) throw new Error(`an event of ${event.log} has no readable line: id ${JSON.stringify(event.id)}`)
-  return service.apply(line satisfies AppliedEvent, r.state)
+  return foldLine(r, line)
 }
+
+export const foldLine = (r: Folding, line: ParsedLine): ErrorCode | null =>
+  r.app.folds.get(line.log)?.apply?.(line satisfies AppliedEvent, r.state) ?? null
 
 /**
  * Takes a public line that another server ordered: the same effects on state, window and digest as ordering it here.
@@ -107,8 +128,10 @@ function fold(r: Replica, event: HeldEvent): ErrorCode | null {
 export function absorbLine(r: Replica, line: ParsedLine): void {
   if (line.n !== r.position + 1) throw new Error(`a copied line has position ${line.n}, expected ${r.position + 1}`)
   applyLine(r, line)
-  const log = logOf(r, line.origin)
-  skipTo(log, line.seq)
+  // History has many origins that are long gone: a log is only for what is held.
+  const log = r.logs.get(line.origin)
+  if (log === undefined) r.past.set(line.origin, line.seq)
+  else skipTo(log, line.seq)
 }
 
 /** What both a copied line and one found at a restart do to position, window, digest and state. */
@@ -128,7 +151,7 @@ export function applyLine(
   if (r.waiters !== undefined) settle(r as Replica, line.id, duplicate ? findId(r.window, line.id) : outcome)
 }
 
-const rankOf = (line: ParsedLine): number => Number(line.origin.slice(7, line.origin.indexOf('@')))
+export const rankOf = (line: ParsedLine): number => Number(line.origin.slice(7, line.origin.indexOf('@')))
 
 /** Moves a log's ordered seq on; what is not held here is not needed any more. */
 function skipTo(log: OriginLog, seq: number): void {
@@ -140,6 +163,7 @@ function skipTo(log: OriginLog, seq: number): void {
   log.events = []
   log.first = log.ordered + 1
   log.skip = 0
+  log.bytes = 0
   log.held = log.ordered
   log.committed = log.ordered
   log.stable = log.ordered

@@ -16,6 +16,8 @@ export type OriginLog = {
   events: HeldEvent[]
   first: number
   skip: number
+  /** Bytes of the lines in memory. */
+  bytes: number
   /** Largest seq held without a gap, durable here, on a quorum's disks, ordered here. */
   held: number
   committed: number
@@ -40,6 +42,7 @@ export function createOriginLog(origin: Origin, ordered: number): OriginLog {
     events: [],
     first: ordered + 1,
     skip: 0,
+    bytes: 0,
     held: ordered,
     committed: ordered,
     stable: ordered,
@@ -57,6 +60,8 @@ export function eventAt(log: OriginLog, seq: number): HeldEvent {
   return event
 }
 
+const lengthOf = (event: HeldEvent): number => event.end - event.start
+
 /** The smallest seq still in memory. */
 export const oldest = (log: OriginLog): number => log.first + log.skip
 
@@ -66,6 +71,7 @@ export function appendEvent(log: OriginLog, event: HeldEvent): void {
   if (last !== undefined && event.clock <= last.clock)
     throw new Error(`${log.origin}: clock ${event.clock} of seq ${log.held + 1} is not above ${last.clock}`)
   log.events.push(event)
+  log.bytes += event.end - event.start
   log.held++
 }
 
@@ -85,6 +91,7 @@ export function appendBatch(log: OriginLog, from: number, head: readonly Head[],
 export function releaseUpTo(log: OriginLog, seq: number): void {
   const skip = Math.min(seq + 1 - log.first, log.events.length)
   if (skip <= log.skip) return
+  for (let i = log.skip; i < skip; i++) log.bytes -= lengthOf(log.events[i]!)
   log.skip = skip
   // Cutting the array costs its length, so it is done only when half of it is gone.
   if (skip < 512 || skip * 2 < log.events.length) return
@@ -98,7 +105,9 @@ export function cutAt(log: OriginLog, seal: number): void {
   log.seal = seal
   log.wanted = Math.min(log.wanted, seal)
   if (log.held <= seal) return
-  log.events.length = Math.max(0, seal + 1 - log.first)
+  const kept = Math.max(0, seal + 1 - log.first)
+  for (let i = Math.max(kept, log.skip); i < log.events.length; i++) log.bytes -= lengthOf(log.events[i]!)
+  log.events.length = kept
   log.skip = Math.min(log.skip, log.events.length)
   log.held = seal
   log.committed = Math.min(log.committed, seal)

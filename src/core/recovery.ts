@@ -1,20 +1,20 @@
 /**
  * Restart: from what the disk holds to a replica's state.
  *
- * Beyond the last checkpoint a public line is kept when it is whole, continues the positions without a gap across all
- * files, and is what the journal says it must be; the rest is cut (only a power cut leaves any). Lines that were copied
- * and journalled but not written yet are written now. Then the journal's events are taken up again, every origin up to
- * its first gap and its seal.
+ * Beyond the last checkpoint tails.ts decides: a public line is kept when it is whole, continues the positions without a
+ * gap across all files, and is what the journal says it must be; what is missing is written; the rest is cut (only a
+ * power cut leaves any). Then the journal's events are taken up again, every origin up to its first gap and its seal.
  */
 
 import type { Origin, Seqs } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { readDigest, showDigest } from './hash.ts'
 import type { JournalRecord } from './journal.ts'
-import { addLine, createLineWriter, type ParsedLine, parseLine, SKIPPED, spans, takeLines, textOf } from './lines.ts'
-import { applyLine } from './ordering.ts'
+import { type ParsedLine, parseLine, spans, textOf } from './lines.ts'
+import { applyLine, foldLine, rankOf, takePlace } from './ordering.ts'
 import { appendBatch, createOriginLog, cutAt, type OriginLog } from './origin_log.ts'
 import type { Restored } from './state.ts'
+import { continueTails, keyOf } from './tails.ts'
 import type { Checkpoint } from './types.ts'
 import { createWindow, type Window } from './window.ts'
 
@@ -51,14 +51,22 @@ export function recover(app: Application, found: Found): Recovery {
     clock: found.checkpoint.clock,
   }
   const ordered: Seqs = { ...found.checkpoint.ordered }
-  const takeLine = (line: ParsedLine): boolean => {
-    if (line.n !== fold.position + 1 || line.seq !== (ordered[line.origin] ?? 0) + 1) return false
-    applyLine(fold, line)
-    ordered[line.origin] = line.seq
-    return true
-  }
-  const keep = keepTails(found.tails, journalled, takeLine)
-  const append = appendCopied(journalled.copied, fold, takeLine)
+  const { keep, append } = continueTails(found.tails, journalled, {
+    get position() {
+      return fold.position
+    },
+    ordered,
+    apply(line) {
+      applyLine(fold, line)
+      ordered[line.origin] = line.seq
+    },
+    order(line) {
+      const { reason } = takePlace(fold, line, rankOf(line), line.seq, foldLine)
+      fold.clock = Math.max(fold.clock, line.clock)
+      ordered[line.origin] = line.seq
+      return reason
+    },
+  })
   const { known, installed } = journalled
   const logs = rebuildLogs(found.journal, ordered, installed)
   for (const log of logs.values()) for (const event of log.events) fold.clock = Math.max(fold.clock, event.clock)
@@ -66,18 +74,15 @@ export function recover(app: Application, found: Found): Recovery {
   return { restored: { checkpoint, state: fold.state, window: fold.window, known, installed, logs }, keep, append }
 }
 
-type Copied = { log: string; bytes: Uint8Array }
-type Journalled = {
+type Index = {
   events: Map<string, { log: string; bytes: Uint8Array }>
-  copied: Map<number, Copied>
+  copied: Map<number, { log: string; bytes: Uint8Array }>
   known: Restored['known']
   installed: Restored['installed']
 }
 
-const keyOf = (origin: string, seq: number): string => `${origin} ${seq}`
-
-function indexJournal(records: readonly JournalRecord[]): Journalled {
-  const index: Journalled = { events: new Map(), copied: new Map(), known: null, installed: null }
+function indexJournal(records: readonly JournalRecord[]): Index {
+  const index: Index = { events: new Map(), copied: new Map(), known: null, installed: null }
   for (const record of records) {
     if (record.type === 'known') {
       if (record.view.number >= (index.known?.number ?? 0)) index.known = record.view
@@ -95,57 +100,6 @@ function indexJournal(records: readonly JournalRecord[]): Journalled {
     }
   }
   return index
-}
-
-/** Walks the tails in order of position; returns how much of each stays. */
-function keepTails(
-  tails: Map<string, Uint8Array>,
-  journalled: Journalled,
-  takeLine: (line: ParsedLine) => boolean,
-): Map<string, number> {
-  const keep = new Map<string, number>()
-  const lines: { line: ParsedLine; file: string; bytes: Uint8Array; end: number }[] = []
-  for (const [file, bytes] of tails) {
-    keep.set(file, 0)
-    for (const [start, end] of spans(bytes)) {
-      const line = parseLine(textOf(bytes, start, end), file)
-      if (line === null) break
-      lines.push({ line, file, bytes: bytes.subarray(start, end), end })
-    }
-  }
-  lines.sort((a, b) => a.line.n - b.line.n)
-  for (const { line, file, bytes, end } of lines) {
-    if (!isJournalled(line, file, bytes, journalled) || !takeLine(line)) break
-    keep.set(file, end)
-  }
-  return keep
-}
-
-function isJournalled(line: ParsedLine, file: string, bytes: Uint8Array, journalled: Journalled): boolean {
-  const copied = journalled.copied.get(line.n)
-  if (copied !== undefined && copied.log === file && Buffer.compare(copied.bytes, bytes) === 0) return true
-  const event = journalled.events.get(keyOf(line.origin, line.seq))
-  if (event === undefined || event.log !== line.log) return false
-  const writer = createLineWriter()
-  const skipped = file === SKIPPED && line.skipped !== null ? { log: line.log, reason: line.skipped } : undefined
-  addLine(writer, line.n, event.bytes, 0, event.bytes.length, skipped)
-  return Buffer.compare(takeLines(writer), bytes) === 0
-}
-
-function appendCopied(
-  copied: Map<number, Copied>,
-  fold: { position: number },
-  takeLine: (line: ParsedLine) => boolean,
-): Map<string, Uint8Array> {
-  const parts = new Map<string, Uint8Array[]>()
-  for (;;) {
-    const next = copied.get(fold.position + 1)
-    if (next === undefined) break
-    const line = parseLine(textOf(next.bytes, 0, next.bytes.length), next.log)
-    if (line === null || !takeLine(line)) break
-    parts.set(next.log, [...(parts.get(next.log) ?? []), next.bytes])
-  }
-  return new Map([...parts].map(([log, lines]) => [log, Buffer.concat(lines)]))
 }
 
 function rebuildLogs(

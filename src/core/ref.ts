@@ -6,7 +6,7 @@ import type { Data } from '../protocol/envelope.ts'
 import { quote, type Refusal, refuse } from '../protocol/errors.ts'
 import type { Endpoint, Instance, Rank, Report, View } from '../protocol/replica.ts'
 import { DEAD_MS } from './detector.ts'
-import { isInstalledByAll, noteInstalled, type Persisted, persistedOf, type RefState } from './ref_state.ts'
+import { isFresh, isInstalledByAll, noteInstalled, type Persisted, persistedOf, type RefState } from './ref_state.ts'
 import { GRACE_MS, nextView, quorumOf } from './views.ts'
 
 /** A member that stays this long is forgiven its failures, ms. */
@@ -186,7 +186,7 @@ function forget(state: RefState, now: number, rank: Rank, effects: RefEffect[]):
   )
   if (live) return refuse('bad_request', `rank ${rank} is alive: stop its server first`)
   const members = state.view?.members ?? []
-  const there = members.filter((member) => state.servers.get(member.instance)?.heard.report.fresh === false)
+  const there = members.filter((member) => countsAt(state, member.instance))
   if (
     !isInstalledByAll(state) ||
     there.length < quorumOf(state.ranks.length) ||
@@ -194,11 +194,18 @@ function forget(state: RefState, now: number, rank: Rank, effects: RefEffect[]):
   )
     return refuse('unavailable', 'the newest view is not installed by all its members, or has no quorum; try again')
   state.ranks = state.ranks.filter((one) => one !== rank)
+  state.installed.delete(rank)
   for (const [name, its] of state.names) if (its === rank) state.names.delete(name)
   state.view = { ...state.view!, number: state.view!.number + 1, quorum: quorumOf(state.ranks.length) }
   state.installedBy.clear()
   effects.push({ type: 'push', view: state.view, to: [...state.servers.keys()] })
   return { ranks: state.ranks }
+}
+
+/** Whether a server was heard and its disk counts. */
+function countsAt(state: RefState, instance: Instance): boolean {
+  const server = state.servers.get(instance)
+  return server !== undefined && !isFresh(state, server.heard.report)
 }
 
 /** Lets go of what was last heard long ago, so that nothing grows. */

@@ -1,7 +1,16 @@
 /** What `ref` knows: what it must never forget (persisted), and what it hears. */
 
 import { isMap } from '../protocol/envelope.ts'
-import { type Endpoint, type Instance, isView, type Rank, sameView, type View } from '../protocol/replica.ts'
+import {
+  type Endpoint,
+  type Instance,
+  isCount,
+  isView,
+  type Rank,
+  type Report,
+  sameView,
+  type View,
+} from '../protocol/replica.ts'
 import type { Heard } from './detector.ts'
 
 export type Registered = { name: string; endpoint: Endpoint; heard: Heard; askedAt: number }
@@ -15,6 +24,8 @@ export type Persisted = {
   view: View | null
   /** Some view was installed by all its members: from then on an empty disk is a lost one. */
   settled: boolean
+  /** Per rank, the newest view that it said it had installed: a disk that knows less than that was set back. */
+  installed: Record<string, number>
 }
 
 export type RefState = {
@@ -22,6 +33,7 @@ export type RefState = {
   names: Map<string, Rank>
   view: View | null
   settled: boolean
+  installed: Map<Rank, number>
   servers: Map<Instance, Registered>
   /** When a rank was given to a name that has not been heard yet. */
   leases: Map<string, number>
@@ -44,6 +56,7 @@ export function createRefState(persisted: Persisted | null, configured: number, 
     names: new Map(Object.entries(persisted?.names ?? {})),
     view: persisted?.view ?? null,
     settled: persisted?.settled ?? false,
+    installed: new Map(Object.entries(persisted?.installed ?? {}).map(([rank, view]) => [Number(rank) as Rank, view])),
     servers: new Map(),
     leases: new Map(),
     installedBy: new Set(),
@@ -61,18 +74,21 @@ export const persistedOf = (state: RefState): Persisted => ({
   names: Object.fromEntries([...state.names].sort(([a], [b]) => (a < b ? -1 : 1))),
   view: state.view,
   settled: state.settled,
+  installed: Object.fromEntries([...state.installed].sort(([a], [b]) => a - b)),
 })
 
 /** Reads what was persisted. @throws with what is wrong */
 export function readPersisted(value: unknown): Persisted {
   if (!isMap(value)) throw new Error('it is not a JSON object')
-  const { ranks, names, view, settled } = value
+  const { ranks, names, view, settled, installed = {} } = value
   if (!Array.isArray(ranks) || ranks.length === 0 || !ranks.every(isRank))
     throw new Error('ranks must be a list of ranks')
   if (!isMap(names) || !Object.values(names).every(isRank)) throw new Error('names must map names to ranks')
   if (view !== null && !isView(view)) throw new Error('view must be a view or null')
   if (typeof settled !== 'boolean') throw new Error('settled must be true or false')
-  return { ranks, names: names as Record<string, Rank>, view, settled }
+  if (!isMap(installed) || !Object.values(installed).every(isCount))
+    throw new Error('installed must map ranks to numbers of views')
+  return { ranks, names: names as Record<string, Rank>, view, settled, installed: installed as Record<string, number> }
 }
 
 const isRank = (value: unknown): value is Rank => Number.isSafeInteger(value) && (value as number) >= 1
@@ -84,6 +100,10 @@ export const isInstalledByAll = (state: RefState): boolean =>
 /** Notes what a server says it has installed. */
 export function noteInstalled(state: RefState, server: Registered): void {
   const { report } = server.heard
-  if (!sameView(report.installed, state.view)) return
-  state.installedBy.add(report.instance)
+  if (report.recorded > (state.installed.get(report.rank) ?? 0)) state.installed.set(report.rank, report.recorded)
+  if (sameView(report.installed, state.view)) state.installedBy.add(report.instance)
 }
+
+/** Whether a server's disk counts for no quorum: new, lost, damaged, or set back to an older state (a restored backup). */
+export const isFresh = (state: RefState, { fresh, rank, recorded }: Report): boolean =>
+  fresh || recorded < (state.installed.get(rank) ?? 0)

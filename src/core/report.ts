@@ -13,6 +13,8 @@ export function reportOf(r: Replica): Report {
     fresh: r.fresh,
     installed: r.active ? installed : null,
     known: Math.max(r.known?.number ?? 0, installed?.number ?? 0),
+    recorded: installed?.number ?? 0,
+    quorum: Math.max(r.known?.quorum ?? 0, r.installed?.view.quorum ?? 0),
     position: r.position,
     joining: r.origin === null,
     level: r.level,

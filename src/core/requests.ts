@@ -76,6 +76,8 @@ function cannotWrite(r: Replica): Outcome | null {
   if (r.own === null) return UNAVAILABLE('this server is not in a view')
   if (r.diskFull) return UNAVAILABLE('the disk of this server is full')
   if (!hearsQuorum(r)) return UNAVAILABLE('no quorum of servers is reachable')
+  // Whatever keeps them from being ordered or released, a member that lags or a ref that is away, memory is bounded.
+  if (r.own.bytes > 2 * r.options.lagBytes) return UNAVAILABLE('too many events of this server wait for another server')
   return null
 }
 

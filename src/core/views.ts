@@ -6,7 +6,7 @@
  */
 import { type Member, makeOrigin, type Rank, type View } from '../protocol/replica.ts'
 import { isAlive, suspects } from './detector.ts'
-import { isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
+import { isFresh, isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
 
 /** How long to wait for the rest before going on with a quorum, ms. */
 export const GRACE_MS = 3000
@@ -65,8 +65,11 @@ function withoutSuspects(state: RefState, alive: Member[], suspected: Member[]):
  * nothing can have been lost, and everybody counts.
  */
 function countsFor(state: RefState, members: readonly Member[]): number {
-  return members.filter((member) => !state.settled || state.servers.get(member.instance)?.heard.report.fresh !== true)
-    .length
+  if (!state.settled) return members.length
+  return members.filter(({ instance }) => {
+    const server = state.servers.get(instance)
+    return server === undefined || !isFresh(state, server.heard.report)
+  }).length
 }
 
 /** Adds the servers that may join, to those that stay. */
@@ -125,18 +128,19 @@ function firstView(state: RefState, asking: Registered[], now: number, nonce: st
   const known = Math.max(0, state.view?.number ?? 0, ...asking.map((server) => server.heard.report.known))
   const everUsed = known > 0
   const servers = byRank(asking).filter((server) => !state.left.has(server.heard.report.instance))
-  const ranks = [
-    ...new Set([
-      ...state.ranks,
-      ...servers.filter((s) => everUsed && !s.heard.report.fresh).map((s) => s.heard.report.rank),
-    ]),
-  ]
+  const counts = ({ heard: { report } }: Registered): boolean => !everUsed || !isFresh(state, report)
+  const used = everUsed ? servers.filter(counts).map((server) => server.heard.report.rank) : []
+  const ranks = [...new Set([...state.ranks, ...used])]
   const inside = servers.filter((server) => ranks.includes(server.heard.report.rank))
-  const kept = inside.filter((server) => !everUsed || !server.heard.report.fresh).length
+  const kept = inside.filter(counts).length
+  // N may have been larger than what is known of it here; the servers know the quorum that it had.
+  const quorum = Math.max(quorumOf(ranks.length), ...inside.map((server) => server.heard.report.quorum))
   const all = ranks.every((rank) => inside.some((server) => server.heard.report.rank === rank))
   if (inside.length > 0) state.stalledSince ??= now
   const waited = state.stalledSince !== null && now - state.stalledSince >= GRACE_MS
-  if (!all && (kept < quorumOf(ranks.length) || !waited)) return null
+  if (kept < quorum ? !all || inside.length < 2 * quorum - 1 : !all && !waited) return null
+  // An empty disk among servers that were used is a lost one, whatever this ref remembers.
+  state.settled ||= everUsed
   const members = inside.map((server) => memberOf(server, known + 1))
   return makeView(
     state,

@@ -75,8 +75,11 @@ export type Report = {
   /** No view was ever installed on this disk: it counts for no quorum. */
   fresh: boolean
   installed: ViewId | null
-  /** The largest view number it has heard of. */
+  /** The largest view number it has heard of, and the number of the last view that it ever installed. */
   known: number
+  recorded: number
+  /** The larger quorum of those two. */
+  quorum: number
   position: Position
   /** It is in no view and asks to be admitted; `level` once it holds nearly all public lines. */
   joining: boolean
@@ -178,10 +181,12 @@ function readCopied(from: From, data: Data): CopiedMessage | null {
 
 /** Reads a report from a heartbeat's data; null when it is not one (a course server sends only its name). */
 export function readReport(data: Data): Report | null {
-  const { rank, instance, origin, fresh, installed, known, position, joining, level, silent, hears } = data
+  const { rank, instance, origin, fresh, installed, known, recorded, quorum, position, joining, level } = data
+  const { silent, hears } = data
   if (!isCount(rank) || rank < 1 || typeof instance !== 'string' || !(origin === null || isOrigin(origin))) return null
   if (typeof fresh !== 'boolean' || typeof joining !== 'boolean' || typeof level !== 'boolean') return null
   if (!(installed === null || isViewId(installed)) || !isCount(known) || !isCount(position)) return null
+  if (!isCount(recorded) || !isCount(quorum)) return null
   if (!Array.isArray(silent) || !silent.every(isCount)) return null
   if (!Array.isArray(hears) || !hears.every((one) => typeof one === 'string')) return null
   const lists = { silent: silent as Rank[], hears: hears as Instance[] }
@@ -192,6 +197,8 @@ export function readReport(data: Data): Report | null {
     fresh,
     installed,
     known,
+    recorded,
+    quorum,
     position,
     joining,
     level,

@@ -35,6 +35,8 @@ function beat(ref: RefState, now: number, server: Server, more: Partial<Report> 
     fresh: server.fresh,
     installed: server.installed,
     known: server.known,
+    recorded: server.fresh ? 0 : server.known,
+    quorum: server.known > 0 ? 2 : 0,
     position: 0,
     joining: server.joining,
     level: true,
@@ -165,6 +167,34 @@ test('a ref that lost its state continues above the largest view that its server
     ref.view?.members.map((member) => member.origin),
     ['server-1@42', 'server-2@42', 'server-3@42'],
   )
+})
+
+test('a ref that lost its state makes no view with fewer than the quorum that its servers know', () => {
+  const ref = createRefState(null, 3, 0)
+  const five = (n: number) => ({ ...fresh(n), fresh: false, known: 41, joining: false })
+  const beatAll = (ranks: number[], from: number): void => {
+    for (let now = from; now < from + 6000; now += 500) for (const n of ranks) beat(ref, now, five(n), { quorum: 3 })
+  }
+  beatAll([1, 2], 10)
+  assert.equal(ref.view, null, 'two of five are no quorum, although this ref was configured for three')
+  beatAll([1, 2, 5], 7000)
+  assert.deepEqual(members(ref.view), [1, 2, 5])
+})
+
+test('a disk that was set back to an older view counts for no quorum, also after a restart of ref', () => {
+  const { ref } = settled()
+  const restarted = createRefState(readPersisted(JSON.parse(JSON.stringify(persistedOf(ref)))), 3, 0)
+  const again = (n: number, recorded: number): void => {
+    for (let now = 9000; now < 16_000; now += 500)
+      beat(restarted, now, { ...fresh(n, 'c'), fresh: false, known: 1 }, { recorded })
+  }
+  again(1, 1)
+  again(2, 0)
+  assert.equal(restarted.view?.number, 1, 'one that kept its disk and one that was set back are no quorum')
+  for (let now = 16_000; now < 23_000; now += 500)
+    for (const n of [1, 2, 3])
+      beat(restarted, now, { ...fresh(n, 'c'), fresh: false, known: 1 }, { recorded: n === 2 ? 0 : 1 })
+  assert.deepEqual(members(restarted.view), [1, 2, 3])
 })
 
 test('a restarted ref declares nobody dead for 3 s', () => {

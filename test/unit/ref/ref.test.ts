@@ -40,6 +40,7 @@ function createTestRef(persisted: Persisted | null = null) {
 
 const report = (rank: number, instance: string) => ({
   ...{ user: `server-${rank}`, rank, instance, origin: null, fresh: true, installed: null, known: 0, position: 0 },
+  ...{ recorded: 0, quorum: 0 },
   ...{ joining: true, level: false, silent: [], hears: [], clock: 7 },
   endpoint: { peer: 'tcp://127.0.0.1:1', pub: 'tcp://127.0.0.1:2' },
 })
@@ -125,7 +126,13 @@ test('a batch gets a batch', () => {
 test('the state file is read as it was written, and a damaged one is left alone', () => {
   const path = stateFile(directory)
   assert.equal(loadState(path), null)
-  const state: Persisted = { ranks: [1, 2, 3] as Persisted['ranks'], names: {}, view: null, settled: true }
+  const state: Persisted = {
+    ranks: [1, 2, 3] as Persisted['ranks'],
+    names: {},
+    view: null,
+    settled: true,
+    installed: { 1: 7 },
+  }
   saveState(path, state)
   assert.deepEqual(loadState(path), readPersisted({ ...state }))
   for (const text of ['', '{"ranks":[1', '[]', '{"ranks":["x"],"names":{},"view":null,"settled":true}']) {

@@ -1,0 +1,105 @@
+/** What a restart does with public lines behind the checkpoint, for every way in which a process can be stopped. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventsRecord, makeGroup, readSegment } from '../../../src/core/journal.ts'
+import { makeLine } from '../../../src/core/lines.ts'
+import { EMPTY_CHECKPOINT, recover } from '../../../src/core/recovery.ts'
+import { createWindow } from '../../../src/core/window.ts'
+import { makeOrigin, type Rank } from '../../../src/protocol/replica.ts'
+import { createApplication } from '../../../src/server/services/index.ts'
+
+const first = makeOrigin(1 as Rank, 3)
+const second = makeOrigin(2 as Rank, 3)
+
+/** Events of two origins, by turns: a channel, then publications and a channel that exists already. */
+const EVENTS = [
+  { origin: first, seq: 1, log: 'channels', id: 'a', body: { channel: 'samba' } },
+  { origin: second, seq: 1, log: 'publications', id: 'b', body: { user: 'ana', channel: 'samba', message: 'one' } },
+  { origin: first, seq: 2, log: 'channels', id: 'c', body: { channel: 'samba' } },
+  { origin: second, seq: 2, log: 'publications', id: 'b', body: { user: 'ana', channel: 'samba', message: 'one' } },
+  { origin: first, seq: 3, log: 'publications', id: 'd', body: { user: 'rui', channel: 'samba', message: 'two' } },
+]
+const lineOf = (index: number): string => {
+  const { origin, seq, id, body } = EVENTS[index]!
+  return makeLine({ clock: 10 + index, origin, seq, id, time: 5 }, body)
+}
+/** What the public files hold in the end. */
+const PUBLIC: readonly [file: string, line: string][] = EVENTS.map((event, index) => {
+  const line = `{"n":${index + 1},${lineOf(index).slice(1)}`
+  const reason = index === 2 ? 'already_exists' : index === 3 ? 'duplicate' : null
+  if (reason === null) return [event.log, line]
+  return ['skipped', `${line.slice(0, -2)},"log":"${event.log}","skipped":"${reason}"}\n`]
+})
+const journal = readSegment(
+  makeGroup(
+    EVENTS.flatMap((event, index) =>
+      eventsRecord(event.origin, event.seq, [[event.log, 1]], Buffer.from(lineOf(index))),
+    ),
+    1,
+    1,
+  ),
+  1,
+).records
+
+function restart(tails: Record<string, string>) {
+  const app = createApplication()
+  const bytes = new Map(Object.entries(tails).map(([file, text]) => [file, Buffer.from(text)]))
+  const found = { checkpoint: EMPTY_CHECKPOINT, state: app.create(), window: createWindow(64), tails: bytes, journal }
+  const { keep, append, restored } = recover(app, found)
+  const files: Record<string, string> = {}
+  for (const file of ['channels', 'publications', 'skipped'])
+    files[file] = (tails[file] ?? '').slice(0, keep.get(file) ?? 0) + Buffer.from(append.get(file) ?? []).toString()
+  return { files, position: restored.checkpoint.position }
+}
+
+/** The files with the lines of these positions. */
+function filesWith(has: (n: number) => boolean): Record<string, string> {
+  const files: Record<string, string> = {}
+  PUBLIC.forEach(([file, line], index) => {
+    if (has(index + 1)) files[file] = (files[file] ?? '') + line
+  })
+  return files
+}
+
+test('killed between any two of the files that a step writes to: what is missing before a line is written', () => {
+  for (const order of [
+    ['channels', 'publications', 'skipped'],
+    ['publications', 'skipped', 'channels'],
+    ['skipped', 'channels', 'publications'],
+  ]) {
+    for (let written = 0; written <= 3; written++) {
+      const there = filesWith((n) => order.slice(0, written).includes(PUBLIC[n - 1]![0]))
+      const { files, position } = restart(there)
+      const last = Math.max(0, ...PUBLIC.map(([file], index) => (file in there ? index + 1 : 0)))
+      assert.equal(position, last, `${written} of ${order}`)
+      assert.deepEqual(files, { channels: '', publications: '', skipped: '', ...filesWith((n) => n <= last) })
+    }
+  }
+})
+
+test('without a line behind it nothing is written: what comes next is for the cluster to decide', () => {
+  for (let whole = 0; whole <= PUBLIC.length; whole++)
+    assert.equal(restart(filesWith((n) => n <= whole)).position, whole)
+})
+
+test('lines that are not what the journal says are cut, with all behind them', () => {
+  const wrong = filesWith(() => true)
+  wrong.publications = wrong.publications!.replace('"two"', '"too"')
+  assert.equal(restart(wrong).position, 4)
+  wrong.channels = wrong.channels!.replace('samba', 'choro')
+  assert.equal(restart(wrong).position, 0)
+})
+
+test('a line at a place that the order does not give it brings nothing else into the files', () => {
+  const line = PUBLIC[4]![1].replace('"n":5', '"n":4')
+  assert.deepEqual(restart({ publications: line }), {
+    files: { channels: '', publications: '', skipped: '' },
+    position: 0,
+  })
+})
+
+test('a torn line is cut', () => {
+  const torn = filesWith((n) => n <= 2)
+  torn.publications = torn.publications!.slice(0, -7)
+  assert.equal(restart(torn).position, 1)
+})
