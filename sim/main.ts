@@ -1,6 +1,6 @@
 /**
  * `npm run sim -- --seeds 1000` runs seeds on every core; `--from S` begins elsewhere, `--hours H` ends after that time,
- * `--profile P` forces the weather. `--seed S` replays one and, when it fails, prints what led to it; `--trace FILE` writes
+ * `--profile P` forces the weather, `--first` ends with the first failure. `--seed S` replays one and, when it fails, prints what led to it; `--trace FILE` writes
  * all that happened, for ShiViz.
  */
 import { writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { SHIVIZ_PARSER } from './trace.ts'
 import { PROFILE_NAMES } from './weather.ts'
 
 const USAGE =
-  'usage: npm run sim -- [--seeds N] [--from S] [--hours H] [--jobs J] [--profile P] | --seed S [--profile P] [--trace FILE]'
+  'usage: npm run sim -- [--seeds N] [--from S] [--hours H] [--jobs J] [--profile P] [--first] | --seed S [--profile P] [--trace FILE]'
 /** In this many seeds every kind of fault must have happened. */
 const ENOUGH_SEEDS = 1000
 const TRACE_LINES = 80
@@ -21,7 +21,10 @@ const HOUR_MS = 3_600_000
 async function main(): Promise<number> {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
-    options: { seeds: text, from: text, hours: text, jobs: text, seed: text, profile: text, trace: text },
+    options: {
+      ...{ seeds: text, from: text, hours: text, jobs: text, seed: text, profile: text, trace: text },
+      first: { type: 'boolean' },
+    },
   })
   const { profile } = values
   if (profile !== undefined && !PROFILE_NAMES.includes(profile))
@@ -31,7 +34,8 @@ async function main(): Promise<number> {
   const hours = values.hours === undefined ? Number.POSITIVE_INFINITY : positive(values.hours)
   const seeds = whole(values.seeds, hours === Number.POSITIVE_INFINITY ? 100 : Number.MAX_SAFE_INTEGER)
   const jobs = values.jobs === undefined ? {} : { jobs: whole(values.jobs, 1) }
-  return await many({ from: whole(values.from, 1), seeds, profile, limitMs: hours * HOUR_MS, ...jobs })
+  const stopAtFailure = values.first === true
+  return await many({ from: whole(values.from, 1), seeds, profile, limitMs: hours * HOUR_MS, stopAtFailure, ...jobs })
 }
 
 function whole(text: string | undefined, fallback: number): number {
@@ -49,10 +53,8 @@ function positive(text: string): number {
 function replay(seed: number, profile: string | undefined, file: string | undefined): number {
   if (file !== undefined) {
     const { shiviz } = runSeed(seed, { profile, trace: true })
-    writeFileSync(file, `${SHIVIZ_PARSER}\n\n${shiviz.join('\n')}\n`)
-    console.log(
-      `${shiviz.length} events are in ${file}: paste it into ShiViz; its first line is the parser's expression`,
-    )
+    writeFileSync(file, `${shiviz.join('\n')}\n`)
+    console.log(`${shiviz.length} events are in ${file}: for ShiViz, with the parser expression ${SHIVIZ_PARSER}`)
   }
   const result = runOne(seed, { profile })
   for (const line of result.trace.slice(-TRACE_LINES)) console.log(line)

@@ -24,12 +24,17 @@ export function createTrace(now: () => number, keepAll: boolean): Trace {
   const lines: string[] = []
   const full: string[] = []
   const clocks = new Map<string, VectorClock>()
-  const tick = (who: string): VectorClock => {
+  const clockOf = (who: string): VectorClock => {
     let clock = clocks.get(who)
     if (clock === undefined) {
       clock = {}
       clocks.set(who, clock)
     }
+    return clock
+  }
+  /** Every line is an event of its host, and nothing else is. */
+  const tick = (who: string): VectorClock => {
+    const clock = clockOf(who)
     clock[who] = (clock[who] ?? 0) + 1
     return clock
   }
@@ -41,10 +46,10 @@ export function createTrace(now: () => number, keepAll: boolean): Trace {
       if (lines.length > LINES * 2) lines.splice(0, LINES)
       if (keepAll) full.push(`${now()} ${who} ${JSON.stringify(tick(who))}\n${text}`)
     },
-    sent: (who) => (keepAll ? { ...(clocks.get(who) ?? tick(who)) } : null),
+    sent: (who) => (keepAll ? { ...clockOf(who) } : null),
     received(who, from) {
       if (from === null) return
-      const clock = clocks.get(who) ?? tick(who)
+      const clock = clockOf(who)
       for (const [host, count] of Object.entries(from)) if (count > (clock[host] ?? 0)) clock[host] = count
     },
   }

@@ -1,0 +1,235 @@
+/**
+ * Deliberate breakages of the core: each a rule taken away or bent, small and named. A simulator that does not notice one
+ * would not notice the mistake that is like it. `find` stands once in the compiled file.
+ */
+export type Mutant = {
+  name: string
+  /** Below dist/src. */
+  file: string
+  find: string
+  replace: string
+  /** The weather that brings it out. */
+  profile: string
+  /** It must be caught within so many seeds. */
+  seeds: number
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'R1: ordered before all have promised',
+    file: 'core/ordering.js',
+    find: 'event.clock > bound || ',
+    replace: '',
+    ...{ profile: 'calm', seeds: 20 },
+  },
+  {
+    name: 'R2: ordered before a quorum holds it',
+    file: 'core/ordering.js',
+    find: 'log.stable < seq || ',
+    replace: '',
+    ...{ profile: 'blackouts', seeds: 100 },
+  },
+  {
+    name: 'ordered before it is durable here',
+    file: 'core/ordering.js',
+    find: ' || log.committed < seq)',
+    replace: ')',
+    ...{ profile: 'crash points', seeds: 100 },
+  },
+  {
+    name: 'ack before fsync',
+    file: 'core/acks.js',
+    find: '[log.origin, log.committed]',
+    replace: '[log.origin, log.held]',
+    ...{ profile: 'blackouts', seeds: 300 },
+  },
+  {
+    name: 'answered before a quorum holds it',
+    file: 'core/requests.js',
+    find: 'Math.min(r.own.stable, r.own.committed)',
+    replace: 'r.own.committed',
+    ...{ profile: 'partitions', seeds: 100 },
+  },
+  {
+    name: 'ack without view',
+    file: 'core/acks.js',
+    find: 'if (sameView(ack.view, r.known)) {',
+    replace: 'if (true) {',
+    ...{ profile: 'flapping', seeds: 300 },
+  },
+  {
+    name: 'promise taken before its events are here',
+    file: 'core/acks.js',
+    find: 'if ((log?.held ?? 0) < peer.pending.made)',
+    replace: 'if (false)',
+    ...{ profile: 'lossy', seeds: 50 },
+  },
+  {
+    name: 'have for made',
+    file: 'core/acks.js',
+    find: 'made: r.own?.held ?? 0',
+    replace: 'made: r.own?.committed ?? 0',
+    ...{ profile: 'storm', seeds: 100 },
+  },
+  {
+    name: 'R4: no freeze, promises go on',
+    file: 'core/acks.js',
+    find: 'const view = r.active && r.installed !== null',
+    replace: 'const view = r.installed !== null',
+    ...{ profile: 'ref cut', seeds: 300 },
+  },
+  {
+    name: 'R4: acknowledges origins outside the view',
+    file: 'core/repair.js',
+    find: 'if (r.known.members.some((member) => member.origin === message.origin))',
+    replace: 'if (true)',
+    ...{ profile: 'ref cut', seeds: 300 },
+  },
+  {
+    name: 'R6: seal from the lower view',
+    file: 'core/decision.js',
+    find: 'installed.view.number > highest.view.number',
+    replace: 'installed.view.number < highest.view.number',
+    ...{ profile: 'ref cut', seeds: 300 },
+  },
+  {
+    name: 'R6: seals are not inherited',
+    file: 'core/decision.js',
+    find: 'const seals = { ...highest?.seals };',
+    replace: 'const seals = {};',
+    ...{ profile: 'churn', seeds: 300 },
+  },
+  {
+    name: 'R6: decided by one flush instead of all',
+    file: 'core/decision.js',
+    find: 'const have = largestHave(flushes);',
+    replace: 'const have = largestHave(flushes.slice(0, 1));',
+    ...{ profile: 'crashes', seeds: 100 },
+  },
+  {
+    name: 'R7: installed before everything is here',
+    file: 'core/change.js',
+    find: "if (change.phase === 'fetch' && r.checkpoint === null && hasAll(r)) {",
+    replace: "if (change.phase === 'fetch' && r.checkpoint === null) {",
+    ...{ profile: 'lossy', seeds: 300 },
+  },
+  {
+    name: 'installed before the record is durable',
+    file: 'core/change.js',
+    find: "if (change.phase === 'record' && r.committed >= change.token)",
+    replace: "if (change.phase === 'record')",
+    ...{ profile: 'blackouts', seeds: 300 },
+  },
+  {
+    name: 'quorum one less',
+    file: 'core/ordering.js',
+    find: 'held[quorum - 1]',
+    replace: 'held[quorum - 2]',
+    ...{ profile: 'partitions', seeds: 100 },
+  },
+  {
+    name: 'half is a quorum',
+    file: 'core/views.js',
+    find: 'Math.floor(total / 2) + 1',
+    replace: 'Math.max(1, Math.floor(total / 2))',
+    ...{ profile: 'partitions', seeds: 300 },
+  },
+  {
+    name: 'R3: an empty disk counts',
+    file: 'core/ref_state.js',
+    find: 'fresh || recorded < (state.installed.get(rank) ?? 0)',
+    replace: 'false',
+    ...{ profile: 'lost disks', seeds: 300 },
+  },
+  {
+    name: 'R3: a disk that was set back counts',
+    file: 'core/ref_state.js',
+    find: 'fresh || recorded < (state.installed.get(rank) ?? 0)',
+    replace: 'fresh',
+    ...{ profile: 'old backups', seeds: 300 },
+  },
+  {
+    name: 'R3: joins before the newest view is installed',
+    file: 'core/views.js',
+    find: 'if (!isInstalledByAll(state))',
+    replace: 'if (false)',
+    ...{ profile: 'churn', seeds: 300 },
+  },
+  {
+    name: 'incarnation kept over a restart',
+    file: 'core/views.js',
+    find: 'origin: makeOrigin(server.heard.report.rank, number)',
+    replace: 'origin: makeOrigin(server.heard.report.rank, 1)',
+    ...{ profile: 'crashes', seeds: 50 },
+  },
+  {
+    name: 'dedupe window per server',
+    file: 'core/ordering.js',
+    find: 'const known = findId(r.window, event.id);',
+    replace: 'findId(r.window, event.id); const known = NO_OUTCOME;',
+    ...{ profile: 'storm', seeds: 20 },
+  },
+  {
+    name: 'R9: the window is empty after a restart',
+    file: 'core/remember.js',
+    find: 'if (!(n > oldest) || n > position)',
+    replace: 'if (true)',
+    ...{ profile: 'crashes', seeds: 100 },
+  },
+  {
+    name: 'reads without a barrier',
+    file: 'core/reads.js',
+    find: 'if (item.c <= level)',
+    replace: 'if (true)',
+    ...{ profile: 'calm', seeds: 50 },
+  },
+  {
+    name: 'checkpoint before the files are fsynced',
+    file: 'core/checkpoint.js',
+    find: "['journal', 'files', 'registry', 'server', 'forget']",
+    replace: "['journal', 'registry', 'server', 'forget', 'files']",
+    ...{ profile: 'blackouts', seeds: 300 },
+  },
+  {
+    name: 'old journal forgotten before the checkpoint stands',
+    file: 'core/checkpoint.js',
+    find: "['journal', 'files', 'registry', 'server', 'forget']",
+    replace: "['journal', 'forget', 'files', 'registry', 'server']",
+    ...{ profile: 'blackouts', seeds: 300 },
+  },
+  {
+    name: 'checkpoint carries nothing over',
+    file: 'core/checkpoint.js',
+    find: 'from <= log.held;',
+    replace: 'false;',
+    ...{ profile: 'blackouts', seeds: 300 },
+  },
+  {
+    name: 'public lines believed without the journal',
+    file: 'core/tails.js',
+    find: '!isJournalled(there, journalled) || ',
+    replace: '',
+    ...{ profile: 'damaged disks', seeds: 300 },
+  },
+  {
+    name: 'lines cut after a kill between two files',
+    file: 'core/tails.js',
+    find: 'places ??= findPlaces(present, journalled, fold);',
+    replace: 'places ??= new Map();',
+    ...{ profile: 'crash points', seeds: 100 },
+  },
+  {
+    name: 'damage in the journal taken for a torn tail',
+    file: 'core/journal.js',
+    find: 'if (later !== null)',
+    replace: 'if (false)',
+    ...{ profile: 'damaged disks', seeds: 300 },
+  },
+  {
+    name: 'memory grows with a member that lags',
+    file: 'core/requests.js',
+    find: 'if (r.own.bytes > 2 * r.options.lagBytes)',
+    replace: 'if (false)',
+    ...{ profile: 'laggards', seeds: 300 },
+  },
+]
