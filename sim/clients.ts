@@ -13,7 +13,9 @@ import { countFault } from './world.ts'
 
 const RETRY_MS = 700
 const GIVE_UP_MS = 15_000
+/** Publications go to these; more are created, so that there is always something new to read. */
 const CHANNELS = ['bossa', 'choro', 'fado', 'forro', 'frevo', 'lundu', 'maxixe', 'morna', 'samba', 'xote']
+const MORE_CHANNELS = Array.from({ length: 80 }, (_, i) => `${CHANNELS[i % 10]}-${i}`)
 
 export type Clients = {
   operations: Operation[]
@@ -80,7 +82,7 @@ function draw({ world }: Cluster, { name }: Client, number: number): Operation {
   const channel = random.pick(CHANNELS)
   const kind = random.next()
   if (kind < 0.6) return { ...unknown, service: 'publish', data: { user: name, channel, message: id } }
-  if (kind < 0.7) return { ...unknown, service: 'channel', data: { channel } }
+  if (kind < 0.7) return { ...unknown, service: 'channel', data: { channel: random.pick([channel, ...MORE_CHANNELS]) } }
   if (kind < 0.8) return { ...unknown, service: 'login', data: { user: name } }
   if (kind < 0.9)
     return { ...unknown, service: 'message', data: { src: name, dst: `c${random.between(1, 5)}`, message: id } }

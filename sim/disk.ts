@@ -79,8 +79,8 @@ export function damageDisk(disk: Disk, random: Random): string | null {
   }
   if (part === 'public file') {
     if (disk.files.size === 0) return null
-    const [log, file] = random.pick([...disk.files])
-    return damage(file, random, 0, disk.saved?.files.get(log)?.length ?? 0, kind) ? `${kind} in ${part}` : null
+    const file = random.pick([...disk.files.values()])
+    return damage(file, random, 0, file.length, kind) ? `${kind} in ${part}` : null
   }
   const whole = part === 'server.json' ? disk.saved : disk.registry
   if (whole === null) return null

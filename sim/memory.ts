@@ -2,7 +2,7 @@
 import type { Replica } from '../src/core/replica.ts'
 
 /** A step may go this far beyond a bound before it is felt, bytes. */
-const SLACK = 64 * 1024
+const SLACK = 16 * 1024
 const MOST_PAST = 500
 
 /** @returns what is too large, or null */

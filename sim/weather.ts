@@ -78,6 +78,10 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
     ...{ think: 5, clients: 6 },
   }),
   'slow disks': () => ({ fsync: 400, every: { kill: 4000, 'power cut': 5000 } }),
+  checkpoints: () => ({
+    ...{ every: { 'power cut': 2000, 'several down': 6000, kill: 4000 }, fsync: 80, repair: 1000, think: 10 },
+    options: { ...CALM.options, checkpointBytes: 3000 },
+  }),
   'failing disks': () => ({ fsync: 40, fsyncFails: 0.003, every: { 'full disk': 3000, kill: 6000 }, repair: 4000 }),
   'lost disks': () => ({ every: { 'lost disk': 4000, kill: 3000, 'cut from ref': 5000 }, repair: 4000 }),
   'damaged disks': () => ({ every: { damage: 2000, kill: 4000, 'power cut': 5000 }, repair: 2500 }),
@@ -85,7 +89,7 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   pauses: () => ({ every: { pause: 2000, kill: 8000 }, repair: 8000 }),
   'long pauses': () => ({ every: { pause: 12_000, kill: 15_000 }, repair: 70_000, rage: 100_000, think: 400 }),
   laggards: () => ({
-    ...{ every: { pause: 4000, 'full disk': 5000, cut: 3000 }, repair: 6000, fsync: 20, think: 5 },
+    ...{ every: { pause: 4000, 'full disk': 6000, cut: 3000, 'ref restart': 6000 }, repair: 8000, fsync: 20, think: 5 },
     options: { ...CALM.options, lagBytes: 20_000 },
   }),
   'wrong clocks': () => ({ every: { 'clock jump': 1500, kill: 5000 }, drift: 0.02, jump: 3_600_000 }),
