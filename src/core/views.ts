@@ -4,7 +4,7 @@
  *
  * Pure: `nextView` looks at what was heard and says which view to issue, if any. `ref.ts` keeps the state.
  */
-import { type Member, makeOrigin, type Rank, type View } from '../protocol/replica.ts'
+import { type Member, makeOrigin, type Rank, type Report, type View } from '../protocol/replica.ts'
 import { isAlive, suspects } from './detector.ts'
 import { isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
 
@@ -131,7 +131,9 @@ function firstView(state: RefState, asking: Registered[], now: number, nonce: st
       ...servers.filter((s) => everUsed && !s.heard.report.fresh).map((s) => s.heard.report.rank),
     ]),
   ]
-  const inside = servers.filter((server) => ranks.includes(server.heard.report.rank))
+  // One that repairs its files first is in no view and does not ask yet; its rank counts.
+  const isAble = ({ joining, origin }: Report): boolean => joining || origin !== null
+  const inside = servers.filter(({ heard: { report } }) => ranks.includes(report.rank) && isAble(report))
   const kept = inside.filter((server) => !everUsed || !server.heard.report.fresh).length
   const all = ranks.every((rank) => inside.some((server) => server.heard.report.rank === rank))
   if (inside.length > 0) state.stalledSince ??= now

@@ -5,6 +5,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isFull } from './journal-writer.ts'
+
+const RETRY_MS = 1000
 
 /** Durable when it returns. */
 export function replaceFileSync(path: string, text: string): void {
@@ -46,5 +50,18 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/** Does something that needs room on the disk; without room it is tried again every second. */
+export async function retryWhenFull<T>(work: () => Promise<T>, onFull: () => void): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isFull(error as Error)) throw error
+      onFull()
+      await sleep(RETRY_MS)
+    }
   }
 }
