@@ -38,7 +38,8 @@ type ServerStatus = z.infer<typeof SERVER>
 type Row = Listed & { status: ServerStatus | null }
 
 const HELP = `
-States: installed (orders and answers), frozen (changing the view), learner (copying files), joining, unreachable, down.
+States: installed (orders and answers), frozen (changing the view), learner (copying files), repairing (a damaged file),
+unreachable, down.
 "behind" counts events that the server furthest ahead has ordered and this one has not yet.
 Where no ref answers, exit code 1. REF_URL or PORT_OFFSET say where it is.
 

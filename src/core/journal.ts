@@ -6,6 +6,10 @@
  * Segments are preallocated or recycled, so what lies behind the last group is zeros or another segment's groups.
  *
  * Records: `{"events":…}` and `{"copied":…}` are each followed by raw lines of the stated length; the others stand alone.
+ *
+ * Besides records a group may have a note. `{"next":n,"bytes":b}` closes a segment: what follows is in segment n, whose
+ * file was made with b bytes. `{"idle":"…"}` says nothing but that what lies before it was complete: the next group is
+ * written over it. So whatever was acknowledged has a valid commit line behind it that tells damage from a torn write.
  */
 import { crc32 } from 'node:zlib'
 import type { Data } from '../protocol/envelope.ts'
@@ -36,6 +40,14 @@ export const copiedRecord = (from: number, to: number, files: [string, Uint8Arra
   ...files.map(([, lines]) => lines),
 ]
 
+/** Where a journal goes on, and how long that file was when it was made. */
+export type Next = { segment: number; bytes: number }
+
+export const nextNote = (next: Next): Pieces => [line({ next: next.segment, bytes: next.bytes })]
+
+/** @param padding how many bytes its commit line is to be further away */
+export const idleNote = (padding: number): Pieces => [line({ idle: '.'.repeat(padding) })]
+
 /** Appends a log to runs of logs. */
 export function addRun(runs: [string, number][], log: string): void {
   const last = runs[runs.length - 1]
@@ -51,20 +63,30 @@ export function makeGroup(pieces: readonly Uint8Array[], commit: number, segment
 }
 
 /**
- * What a segment holds. `end` is one past its last valid group. `corrupt` says where damage lies that something valid
- * comes after; a tail that was never committed is no damage.
+ * What a segment holds. `end` is one past its last valid group, `groups` how many there are up to the last one with a
+ * record, `next` where the journal goes on when the segment was closed. `corrupt` says where damage lies that something
+ * valid comes after; a tail that was never committed is no damage.
  */
-export type Segment = { records: JournalRecord[]; commits: number; end: number; corrupt: string | null }
+export type Segment = {
+  records: JournalRecord[]
+  commits: number
+  groups: number
+  end: number
+  next: Next | null
+  corrupt: string | null
+}
 
 /** Reads a segment. Never throws: what is damaged is reported. */
 export function readSegment(bytes: Uint8Array, segment: number): Segment {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const result: Segment = { records: [], commits: 0, end: 0, corrupt: null }
+  const result: Segment = { records: [], commits: 0, groups: 0, end: 0, next: null, corrupt: null }
   for (;;) {
     const group = readGroup(buffer, result.end, segment, result.commits + 1)
     if (group === null) break
-    result.records.push(...group.records)
+    for (const record of group.records) result.records.push(record)
     result.commits++
+    if (group.records.length > 0) result.groups = result.commits
+    result.next = group.next
     result.end = group.end
   }
   const later = findCommit(buffer, result.end, segment, result.commits)
@@ -72,10 +94,11 @@ export function readSegment(bytes: Uint8Array, segment: number): Segment {
   return result
 }
 
-type Group = { records: JournalRecord[]; end: number }
+type Group = { records: JournalRecord[]; next: Next | null; end: number }
 
 function readGroup(buffer: Buffer, start: number, segment: number, commit: number): Group | null {
   const records: JournalRecord[] = []
+  let next: Next | null = null
   for (let at = start; ; ) {
     const end = buffer.indexOf(10, at) + 1
     if (end === 0) return null
@@ -84,12 +107,13 @@ function readGroup(buffer: Buffer, start: number, segment: number, commit: numbe
     if (header.commit !== undefined) {
       const valid =
         header.commit === commit && header.segment === segment && header.crc === crc32(buffer.subarray(start, at))
-      return valid ? { records, end } : null
+      return valid ? { records, next, end } : null
     }
     const record = readRecord(header, buffer, end)
-    if (record === null) return null
-    records.push(record.record)
-    at = record.end
+    if (record !== null) records.push(record.record)
+    else if (isCount(header.next) && isCount(header.bytes)) next = { segment: header.next, bytes: header.bytes }
+    else if (typeof header.idle !== 'string') return null
+    at = record?.end ?? end
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * Pure: `nextView` looks at what was heard and says which view to issue, if any. `ref.ts` keeps the state.
  */
-import { type Member, makeOrigin, type Rank, type View } from '../protocol/replica.ts'
+import { type Member, makeOrigin, type Rank, type Report, type View } from '../protocol/replica.ts'
 import { isAlive, suspects } from './detector.ts'
 import { isFresh, isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
 
@@ -131,10 +131,12 @@ function firstView(state: RefState, asking: Registered[], now: number, nonce: st
   const counts = ({ heard: { report } }: Registered): boolean => !everUsed || !isFresh(state, report)
   const used = everUsed ? servers.filter(counts).map((server) => server.heard.report.rank) : []
   const ranks = [...new Set([...state.ranks, ...used])]
-  const inside = servers.filter((server) => ranks.includes(server.heard.report.rank))
+  // One that repairs its files first is in no view and does not ask yet; its rank counts.
+  const isAble = ({ joining, origin }: Report): boolean => joining || origin !== null
+  const inside = servers.filter(({ heard: { report } }) => ranks.includes(report.rank) && isAble(report))
   const kept = inside.filter(counts).length
   // N may have been larger than what is known of it here; the servers know the quorum that it had.
-  const quorum = Math.max(quorumOf(ranks.length), ...inside.map((server) => server.heard.report.quorum))
+  const quorum = Math.max(quorumOf(ranks.length), ...servers.map((server) => server.heard.report.quorum))
   const all = ranks.every((rank) => inside.some((server) => server.heard.report.rank === rank))
   if (inside.length > 0) state.stalledSince ??= now
   const waited = state.stalledSince !== null && now - state.stalledSince >= GRACE_MS

@@ -5,6 +5,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isFull } from './journal-writer.ts'
+
+const RETRY_MS = 1000
 
 /** Durable when it returns. */
 export function replaceFileSync(path: string, text: string): void {
@@ -36,15 +40,28 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     await file.close()
   }
   await rename(temporary, path)
-  await syncFolder(dirname(path))
+  await syncPath(dirname(path))
 }
 
-/** Makes names that were added to a folder, or taken from it, durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
+/** Makes durable what was written to a file, or which names a folder has. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r')
   try {
-    await folder.sync()
+    await handle.sync()
   } finally {
-    await folder.close()
+    await handle.close()
+  }
+}
+
+/** Does something that needs room on the disk; without room it is tried again every second. */
+export async function retryWhenFull<T>(work: () => Promise<T>, onFull: () => void): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isFull(error as Error)) throw error
+      onFull()
+      await sleep(RETRY_MS)
+    }
   }
 }

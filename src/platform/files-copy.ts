@@ -1,9 +1,8 @@
 /** Reading public lines back: consecutive positions out of all files, for a server that lacks them. */
-import { NEWLINE, offsetAfter, positionAt, readRange } from './files-lines.ts'
+import { NEWLINE, offsetAfter, positionAt } from './files-lines.ts'
+import type { Readable } from './files-sums.ts'
 
 export type CopiedLines = { to: number; files: [log: string, lines: Uint8Array][] }
-/** A public file as far as it is to be read; `length` ends with a whole line. */
-export type Readable = { log: string; descriptor: number; length: number }
 /** Where the lines behind a position begin, by log: a copy goes on where its last piece ended. */
 export type Hint = { position: number; offsets: Map<string, number> }
 
@@ -13,6 +12,7 @@ const LONGEST_LINE = 512 * 1024
 /**
  * Reads the lines of the positions behind `from`, of all files together about `maxBytes`, at least one.
  * @returns exactly the positions from + 1 … to; `to` is `from` when the next line is in no file
+ * @throws {DamageError} when what is read is damaged
  */
 export async function copyLines(
   files: readonly Readable[],
@@ -34,10 +34,10 @@ export async function copyLines(
 type Piece = { log: string; offset: number; bytes: Buffer; taken: number }
 
 async function readPiece(file: Readable, from: number, maxBytes: number, hint: Hint | null): Promise<Piece> {
-  const { log, descriptor, length } = file
+  const { log } = file
   const hinted = hint?.position === from ? hint.offsets.get(log) : undefined
-  const offset = hinted ?? (await offsetAfter(descriptor, length, from))
-  const bytes = await readRange(descriptor, offset, Math.min(offset + Math.max(maxBytes, LONGEST_LINE), length))
+  const offset = hinted ?? (await offsetAfter(file, from))
+  const bytes = await file.read(offset, offset + Math.max(maxBytes, LONGEST_LINE))
   return { log, offset, bytes, taken: 0 }
 }
 

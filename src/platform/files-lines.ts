@@ -3,6 +3,7 @@
  * All asynchronous: a file may not be in the page cache.
  */
 import { read } from 'node:fs'
+import type { Readable } from './files-sums.ts'
 
 const PROBE_BYTES = 4096
 /** Enough for `{"n":9007199254740991,`. */
@@ -51,39 +52,35 @@ export function positionAt(buffer: Buffer, start: number): number {
 }
 
 /**
- * Where the first line with a position above `n` begins; `length` when there is none.
- * @param length how much of the file to look at; it ends with a whole line
+ * Where the first line with a position above `n` begins; the file's length when there is none.
+ * @throws {DamageError} when what is read on the way is damaged
  */
-export async function offsetAfter(descriptor: number, length: number, n: number): Promise<number> {
+export async function offsetAfter(file: Readable, n: number): Promise<number> {
   let low = 0
-  let high = length
+  let high = file.length
   // The line that begins at or after `high` is behind the one looked for, or it; every one before `low` is not.
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    const line = await firstLine(descriptor, middle, length)
+    const line = await firstLine(file, middle)
     if (line === null || line.n > n) high = middle
     else low = line.start + 1
   }
-  return (await firstLine(descriptor, low, length))?.start ?? length
+  return (await firstLine(file, low))?.start ?? file.length
 }
 
 /** The first line that begins at or after an offset; null when there is none. */
-async function firstLine(
-  descriptor: number,
-  offset: number,
-  length: number,
-): Promise<{ start: number; n: number } | null> {
+async function firstLine(file: Readable, offset: number): Promise<{ start: number; n: number } | null> {
   let start = offset
   if (offset > 0) {
     // One byte earlier, since a line may begin right here.
     for (let at = offset - 1; ; at += PROBE_BYTES) {
-      if (at >= length) return null
-      const newline = (await readRange(descriptor, at, Math.min(at + PROBE_BYTES, length))).indexOf(NEWLINE)
+      if (at >= file.length) return null
+      const newline = (await file.read(at, at + PROBE_BYTES)).indexOf(NEWLINE)
       if (newline === -1) continue
       start = at + newline + 1
       break
     }
   }
-  if (start >= length) return null
-  return { start, n: positionAt(await readRange(descriptor, start, Math.min(start + HEAD_BYTES, length)), 0) }
+  if (start >= file.length) return null
+  return { start, n: positionAt(await file.read(start, start + HEAD_BYTES), 0) }
 }

@@ -7,7 +7,8 @@
  */
 import type { Data } from '../protocol/envelope.ts'
 import type { Query } from '../protocol/service.ts'
-import { NEWLINE, offsetAfter, positionAt, readRange } from './files-lines.ts'
+import { NEWLINE, offsetAfter, positionAt } from './files-lines.ts'
+import type { Readable } from './files-sums.ts'
 
 const CHUNK_BYTES = 512 * 1024
 /** Most bytes that one page scans, and that its lines have: a reply is one frame. */
@@ -21,24 +22,24 @@ export type Page = {
 }
 
 /**
- * @param descriptor of the file, null when there is none yet
- * @param length how much of it to look at; it ends with a whole line
+ * @param file null when there is none yet
  * @param upTo the last position that the answer may know of
+ * @throws {DamageError} when what is read is damaged
  */
-export async function queryLines(descriptor: number | null, length: number, query: Query, upTo: number): Promise<Page> {
-  if (descriptor === null) return { items: [], next: null }
+export async function queryLines(file: Readable | null, query: Query, upTo: number): Promise<Page> {
+  if (file === null) return { items: [], next: null }
   const last = Math.min(upTo, query.before === null ? upTo : query.before - 1)
-  const end = await offsetAfter(descriptor, length, last)
-  if (query.after === null) return scanBackwards(descriptor, end, query)
-  return scanForwards(descriptor, await offsetAfter(descriptor, length, query.after), end, query)
+  const end = await offsetAfter(file, last)
+  if (query.after === null) return scanBackwards(file, end, query)
+  return scanForwards(file, await offsetAfter(file, query.after), end, query)
 }
 
-async function scanBackwards(descriptor: number, end: number, query: Query): Promise<Page> {
+async function scanBackwards(file: Readable, end: number, query: Query): Promise<Page> {
   const page: Match[] = []
   let bytes = 0
   const finish = (next: number | null): Page => ({ items: page.reverse().map(({ item }) => item), next })
   for (let upTo = end; upTo > 0; ) {
-    const chunk = await chunkBefore(descriptor, upTo)
+    const chunk = await chunkBefore(file, upTo)
     for (const match of matches(chunk, query).reverse()) {
       // One more than fits means that there is a next page.
       if (isComplete(page, bytes + match.bytes, query)) return finish(page.at(-1)!.n)
@@ -51,12 +52,12 @@ async function scanBackwards(descriptor: number, end: number, query: Query): Pro
   return finish(null)
 }
 
-async function scanForwards(descriptor: number, start: number, end: number, query: Query): Promise<Page> {
+async function scanForwards(file: Readable, start: number, end: number, query: Query): Promise<Page> {
   const page: Match[] = []
   let bytes = 0
   const finish = (next: number | null): Page => ({ items: page.map(({ item }) => item), next })
   for (let at = start; at < end; ) {
-    const chunk = await chunkAfter(descriptor, at, end)
+    const chunk = await chunkAfter(file, at, end)
     for (const match of matches(chunk, query)) {
       if (isComplete(page, bytes + match.bytes, query)) return finish(page.at(-1)!.n)
       page.push(match)
@@ -73,21 +74,21 @@ const isComplete = (page: readonly Match[], bytes: number, query: Query): boolea
   page.length > 0 && (page.length >= query.limit || bytes > PAGE_BYTES)
 
 /** Whole lines, about a chunk of them, that end at an offset. */
-async function chunkBefore(descriptor: number, end: number): Promise<Buffer> {
+async function chunkBefore(file: Readable, end: number): Promise<Buffer> {
   for (let size = CHUNK_BYTES; ; size *= 2) {
-    if (size >= end) return readRange(descriptor, 0, end)
+    if (size >= end) return file.read(0, end)
     // One byte more, to see whether the first line is whole.
-    const bytes = await readRange(descriptor, end - size - 1, end)
+    const bytes = await file.read(end - size - 1, end)
     const start = bytes.indexOf(NEWLINE) + 1
     if (start > 0 && start < bytes.length) return bytes.subarray(start)
   }
 }
 
 /** Whole lines, about a chunk of them, that begin at an offset. */
-async function chunkAfter(descriptor: number, start: number, end: number): Promise<Buffer> {
+async function chunkAfter(file: Readable, start: number, end: number): Promise<Buffer> {
   for (let size = CHUNK_BYTES; ; size *= 2) {
-    if (start + size >= end) return readRange(descriptor, start, end)
-    const bytes = await readRange(descriptor, start, start + size)
+    if (start + size >= end) return file.read(start, end)
+    const bytes = await file.read(start, start + size)
     const stop = bytes.lastIndexOf(NEWLINE) + 1
     if (stop > 0) return bytes.subarray(0, stop)
   }

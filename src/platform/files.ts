@@ -1,13 +1,14 @@
 /**
  * The public files `<log>.jsonl` as they grow: whole lines at the end, and of each its length and running SHA-256, so
- * that a checkpoint can state both for its instant without reading anything again.
+ * that a checkpoint can state both for its instant without reading anything again, and the sums of its blocks, for all
+ * who read from it.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Readable } from './files-copy.ts'
-import { isFull } from './journal.ts'
+import { BlockSums, type Readable } from './files-sums.ts'
+import { isFull, type WriterOptions } from './journal-writer.ts'
 
 export type FileState = { bytes: number; sha256: string }
 
@@ -16,9 +17,10 @@ type PublicFile = {
   /** Of all that was handed over. */
   length: number
   hash: Hash
-  /** What of it is not in the file yet, and how long the file is up to a whole line. */
-  pending: Uint8Array[]
-  written: number
+  /** What of it is not in the file yet: whole lines, and how many bytes of them are. */
+  pending: { lines: Uint8Array; written: number }[]
+  /** Of what is. */
+  sums: BlockSums
   dirty: boolean
 }
 
@@ -27,13 +29,7 @@ export const publicPath = (directory: string, log: string): string => join(direc
 const dataSync = promisify(fdatasync)
 const RETRY_MS = 1000
 
-export type PublicFilesOptions = {
-  directory: string
-  /** After such an error nobody knows what is on the disk: the process must end. */
-  onFailure(error: Error): void
-  /** There was no room for some lines; they are kept and tried again every second. */
-  onFull(): void
-}
+export type PublicFilesOptions = WriterOptions & { directory: string }
 
 export class PublicFiles {
   readonly #options: PublicFilesOptions
@@ -45,11 +41,10 @@ export class PublicFiles {
     this.#options = options
   }
 
-  /** Takes over a file, or begins it. @param hash of what is in it, if anything is */
-  open(log: string, hash: Hash = createHash('sha256')): void {
+  /** Takes over a file, or begins it. @param hash @param sums of what is in it, if anything is */
+  open(log: string, hash: Hash = createHash('sha256'), sums: BlockSums = new BlockSums()): void {
     const descriptor = openSync(publicPath(this.#options.directory, log), 'a+')
-    const length = fstatSync(descriptor).size
-    this.#files.set(log, { descriptor, length, hash, pending: [], written: length, dirty: true })
+    this.#files.set(log, { descriptor, length: sums.length, hash, pending: [], sums, dirty: true })
   }
 
   /** Appends whole lines. */
@@ -59,7 +54,7 @@ export class PublicFiles {
     file.hash.update(lines)
     file.length += lines.length
     file.dirty = true
-    file.pending.push(lines)
+    file.pending.push({ lines, written: 0 })
     if (file.pending.length === 1) this.#write(file)
   }
 
@@ -71,8 +66,8 @@ export class PublicFiles {
   /** All files, as far as they may be read. */
   readable(): Readable[] {
     return this.logs.map((log) => {
-      const { descriptor, written } = this.#files.get(log)!
-      return { log, descriptor, length: written }
+      const { descriptor, sums } = this.#files.get(log)!
+      return sums.readable(log, descriptor)
     })
   }
 
@@ -111,12 +106,14 @@ export class PublicFiles {
 
   #write(file: PublicFile): void {
     try {
-      for (let lines = file.pending[0]; lines !== undefined; lines = file.pending[0]) {
-        const written = writeSync(file.descriptor, lines)
-        if (written === lines.length) file.pending.shift()
-        else file.pending[0] = lines.subarray(written)
+      for (let next = file.pending[0]; next !== undefined; next = file.pending[0]) {
+        const { lines } = next
+        while (next.written < lines.length) {
+          next.written += writeSync(file.descriptor, lines, next.written)
+        }
+        file.sums.update(lines)
+        file.pending.shift()
       }
-      file.written = file.length
     } catch (error) {
       if (!isFull(error as Error)) return this.#options.onFailure(error as Error)
       this.#options.onFull()

@@ -5,7 +5,7 @@
  * file that was filled with zeros before, or was a segment once. A commit line carries its segment's number, so what an
  * earlier use left behind is never taken for a group.
  */
-import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, renameSync } from 'node:fs'
 import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -18,12 +18,14 @@ export type Segment = {
   descriptor: number
   end: number
   commits: number
-  /** It has its blocks. */
-  prepared: boolean
+  /** How long its file was when it was made, on disk: 0 when it has no blocks yet. No crash makes it shorter. */
+  bytes: number
 }
 
 export const segmentPath = (directory: string, number: number): string => join(directory, `journal-${number}.jsonl`)
 const freePath = (directory: string, number: number): string => join(directory, `journal-${number}.free`)
+/** A free file that is not complete yet. */
+const unfinishedPath = (directory: string): string => join(directory, 'journal.free.new')
 
 /** The numbers of the segments in a directory and of its free files, each in order. */
 export async function findSegments(directory: string): Promise<{ used: number[]; free: number[] }> {
@@ -48,20 +50,25 @@ export function makeSegment(directory: string, number: number, free: number | un
   } finally {
     closeSync(folder)
   }
-  return { number, descriptor, end: 0, commits: 0, prepared: free !== undefined }
+  return { number, descriptor, end: 0, commits: 0, bytes: fstatSync(descriptor).size }
 }
 
-/** Makes a free file. @throws what writing throws, ENOSPC for one; then there is none */
-export async function makeFree(directory: string, number: number): Promise<void> {
-  const path = freePath(directory, number)
+/**
+ * Makes a free file.
+ * @param bytes a multiple of 4 KiB
+ * @throws what writing throws, ENOSPC for one; then there is none
+ */
+export async function makeFree(directory: string, number: number, bytes: number): Promise<void> {
+  const path = unfinishedPath(directory)
   let file: FileHandle | null = null
   try {
     file = await open(path, 'w')
-    for (let at = 0; at < SEGMENT_BYTES; at += ZEROS.length) {
+    for (let at = 0; at < bytes; at += ZEROS.length) {
       // `writeFile` writes at the current place, and all of it.
-      await file.writeFile(ZEROS)
+      await file.writeFile(ZEROS.subarray(0, bytes - at))
     }
     await file.sync()
+    await rename(path, freePath(directory, number))
   } catch (error) {
     await unlink(path).catch(() => {})
     throw error
@@ -73,13 +80,19 @@ export async function makeFree(directory: string, number: number): Promise<void>
 /**
  * Lets go of a segment that nothing needs any more.
  * @param free under which number its file may wait to be used again; null to delete it
+ * @param bytes how long a segment is
  * @returns whether it waits
  */
-export async function releaseSegment(directory: string, number: number, free: number | null): Promise<boolean> {
+export async function releaseSegment(
+  directory: string,
+  number: number,
+  free: number | null,
+  bytes: number,
+): Promise<boolean> {
   const path = segmentPath(directory, number)
   const { size } = await stat(path)
   // One that never had all its blocks, or had to grow for a large group, is no good.
-  if (free === null || size < SEGMENT_BYTES || size > 2 * SEGMENT_BYTES) {
+  if (free === null || size < bytes || size > 2 * bytes) {
     await unlink(path)
     return false
   }

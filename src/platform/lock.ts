@@ -13,6 +13,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StartError } from './role.ts'
+import { unusable } from './unusable.ts'
 
 export type DirectoryLock = { release(): Promise<void> }
 
@@ -133,19 +134,4 @@ function socketPath(directory: string, handle: FileHandle, name: string): string
   if (process.platform !== 'linux')
     throw new StartError(`${directory} has too long a name for a lock; use a shorter one`)
   return `/proc/self/fd/${handle.fd}/${name}`
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'is not writable for this user',
-  EPERM: 'is not writable for this user',
-  EROFS: 'is on a read-only file system',
-  ENOSPC: 'is on a file system that is full',
-  ENOENT: 'cannot be made there',
-  EEXIST: 'is a file, not a directory',
-  ENOTDIR: 'is not a directory, or lies under a file',
-}
-
-function unusable(directory: string, error: unknown): StartError {
-  const { code, message } = error as NodeJS.ErrnoException
-  return new StartError(`${directory} ${REASONS[code ?? ''] ?? `cannot be used: ${message}`}`)
 }

@@ -12,8 +12,15 @@ export type SpaceWatch = {
   stop(): void
 }
 
-/** @param onChange told whether the disk is full, whenever that changes */
-export function watchSpace(directory: string, onChange: (full: boolean, freeBytes: number) => void): SpaceWatch {
+/**
+ * @param onChange told whether the disk is full, whenever that changes
+ * @param onFailure told when it cannot be found out: the directory is gone
+ */
+export function watchSpace(
+  directory: string,
+  onChange: (full: boolean, freeBytes: number) => void,
+  onFailure: (error: Error) => void,
+): SpaceWatch {
   let isFull = false
   const change = (full: boolean, free: number): void => {
     if (full === isFull) return
@@ -27,8 +34,8 @@ export function watchSpace(directory: string, onChange: (full: boolean, freeByte
     if (free < least) change(true, free)
     else if (free >= 2 * least) change(false, free)
   }
-  const timer = setInterval(() => void look(), POLL_MS)
-  void look()
+  const timer = setInterval(() => void look().catch(onFailure), POLL_MS)
+  void look().catch(onFailure)
   return {
     get isFull() {
       return isFull

@@ -2,89 +2,22 @@
  * A server's directory: journal, public files and checkpoints, as the effects of the core want them (core/types.ts has
  * the contract).
  */
-import { mkdir, readdir, rename, truncate } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { EMPTY_CHECKPOINT, emptyFound, recover } from '../core/recovery.ts'
-import type { Restored } from '../core/replica.ts'
+import { CHECKPOINT_STEPS, type CheckpointStep } from '../core/checkpoint.ts'
 import type { Effect } from '../core/types.ts'
-import { WINDOW_POSITIONS } from '../core/window.ts'
-import type { Application, Query } from '../protocol/service.ts'
-import { PublicFiles, publicPath } from './files.ts'
-import { replaceFile, syncFolder } from './files-atomic.ts'
+import type { Query } from '../protocol/service.ts'
+import type { PublicFiles } from './files.ts'
+import { replaceFile, retryWhenFull } from './files-atomic.ts'
 import { type CopiedLines, copyLines, type Hint } from './files-copy.ts'
 import { type Page, queryLines } from './files-query.ts'
-import { isFull, Journal } from './journal.ts'
-import type { Log } from './log.ts'
-import { FORMAT, registryPath, type Saved, savedPath, showSaved } from './store-format.ts'
-import { DamageError, type Loaded, loadDirectory } from './store-load.ts'
-
-export type StoreOptions = {
-  directory: string
-  rank: number
-  app: Application
-  log: Log
-  /** After such an error nobody knows what is on the disk: the process must end. */
-  onFailure(error: Error): void
-  /** Something found no room on the disk; it is tried again. */
-  onFull(): void
-}
+import type { Readable } from './files-sums.ts'
+import type { Journal } from './journal.ts'
+import { FORMAT, registryPath, type Saved, savedPath, sha256Of, withChecksum } from './store-format.ts'
+import type { StoreOptions } from './store-open.ts'
 
 type CheckpointEffect = Extract<Effect, { type: 'checkpoint' }>
 
-const RETRY_MS = 1000
 /** Where a copy went on; a few servers may be copying at a time. */
 const MOST_HINTS = 4
-
-/**
- * Opens a directory that this process has locked. What is damaged is moved aside, and the server starts empty.
- * @throws {StartError} when the directory was written by a newer version
- */
-export async function openStore(options: StoreOptions): Promise<{ store: Store; restored: Restored }> {
-  const { directory, rank } = options
-  const loaded = await load(options)
-  if (loaded.isNew) {
-    // Before anything else is written, so that content without it is known to be damaged.
-    const saved = { format: FORMAT, rank, checkpoint: EMPTY_CHECKPOINT, files: {} }
-    await replaceFile(savedPath(directory), showSaved(saved))
-  }
-  const { keep, append, restored } = loaded.recovery
-  const files = new PublicFiles(options)
-  for (const [log, { bytes, hash }] of loaded.files) {
-    await truncate(publicPath(directory, log), bytes + (keep.get(log) ?? 0))
-    files.open(log, hash)
-  }
-  for (const [log, lines] of append) files.append(log, lines)
-  return { store: new Store(options, files, loaded.segments), restored }
-}
-
-async function load(options: StoreOptions): Promise<Loaded> {
-  const { directory, rank, app, log } = options
-  try {
-    return await loadDirectory(directory, rank, app)
-  } catch (error) {
-    if (!(error instanceof DamageError)) throw error
-    const aside = await moveAside(directory)
-    log.error(
-      { aside },
-      `${directory} is damaged: ${error.message}. Moved to ${aside}; copying everything from the others`,
-    )
-  }
-  const recovery = recover(app, emptyFound(app, WINDOW_POSITIONS))
-  return { isNew: true, recovery, files: new Map(), segments: { used: [], free: [] } }
-}
-
-/** Moves all content into a folder of its own, where a person can look at it; nothing is deleted. */
-async function moveAside(directory: string): Promise<string> {
-  const aside = join(directory, `damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`)
-  await mkdir(aside)
-  for (const name of await readdir(directory)) {
-    if (!/^(?:damaged-|\.?lock-)/.test(name)) await rename(join(directory, name), join(aside, name))
-  }
-  await syncFolder(aside)
-  await syncFolder(directory)
-  return aside
-}
 
 export class Store {
   readonly #options: StoreOptions
@@ -93,10 +26,10 @@ export class Store {
   #hints: Hint[] = []
   #checkpoint: Promise<void> = Promise.resolve()
 
-  constructor(options: StoreOptions, files: PublicFiles, segments: Loaded['segments']) {
+  constructor(options: StoreOptions, files: PublicFiles, journal: Journal) {
     this.#options = options
     this.#files = files
-    this.#journal = new Journal({ ...options, found: segments })
+    this.#journal = journal
   }
 
   /**
@@ -118,20 +51,27 @@ export class Store {
     const { directory, rank, onFailure } = this.#options
     const { files, sync } = this.#files.mark()
     const registry = `${JSON.stringify({ position: checkpoint.position, ...snapshot })}\n`
-    const saved: Saved = { format: FORMAT, rank, checkpoint, files }
     const rotated = this.#journal.rotate(carry)
-    const { segment } = this.#journal
+    const { number, bytes } = this.#journal.segment
+    const claim = { segment: number, groups: carry.length > 0 ? 1 : 0, bytes }
+    const saved: Saved = { format: FORMAT, rank, checkpoint, files, registry: sha256Of(registry), journal: [claim] }
+    const steps: Record<CheckpointStep, () => Promise<void>> = {
+      journal: () => rotated,
+      files: sync,
+      registry: () => this.#replace(registryPath(directory), registry),
+      server: () => this.#replace(savedPath(directory), withChecksum(saved)),
+      forget: () => this.#journal.forget(number),
+    }
     const run = async (): Promise<void> => {
-      await rotated
-      await sync()
-      await this.#replace(registryPath(directory), registry)
-      await this.#replace(savedPath(directory), showSaved(saved))
-      await this.#journal.forget(segment)
+      for (const step of CHECKPOINT_STEPS) await steps[step]()
     }
     this.#checkpoint = run().then(done, onFailure)
   }
 
-  /** Consecutive public lines behind a position; `to` may be `from` when there are none. */
+  /**
+   * Consecutive public lines behind a position; `to` may be `from` when there are none.
+   * @throws {DamageError} when they are damaged
+   */
   async copy(from: number, upTo: number, maxBytes: number): Promise<CopiedLines> {
     const hint = this.#hints.find((one) => one.position === from) ?? null
     const copied = await copyLines(this.#files.readable(), from, upTo, maxBytes, hint)
@@ -139,10 +79,18 @@ export class Store {
     return { to: copied.to, files: copied.files }
   }
 
-  /** A page of a public file. @param upTo the last position that it may know of */
+  /**
+   * A page of a public file.
+   * @param upTo the last position that it may know of
+   * @throws {DamageError} when it is damaged there
+   */
   query(query: Query, upTo: number): Promise<Page> {
-    const file = this.#files.readable().find(({ log }) => log === query.log)
-    return queryLines(file?.descriptor ?? null, file?.length ?? 0, query, upTo)
+    return queryLines(this.readable(query.log), query, upTo)
+  }
+
+  /** A public file as it stands; null when there is none. */
+  readable(log: string): Readable | null {
+    return this.#files.readable().find((file) => file.log === log) ?? null
   }
 
   /** Makes everything durable and closes. Nothing may be asked of it afterwards. */
@@ -153,15 +101,7 @@ export class Store {
     this.#files.close()
   }
 
-  async #replace(path: string, text: string): Promise<void> {
-    for (;;) {
-      try {
-        return await replaceFile(path, text)
-      } catch (error) {
-        if (!isFull(error as Error)) throw error
-        this.#options.onFull()
-        await sleep(RETRY_MS)
-      }
-    }
+  #replace(path: string, text: string): Promise<void> {
+    return retryWhenFull(() => replaceFile(path, text), this.#options.onFull)
   }
 }

@@ -3,12 +3,14 @@ import { tick } from '../core/lamport.ts'
 import type { Replica } from '../core/replica.ts'
 import type { Effect, Input, Outcome } from '../core/types.ts'
 import type { Log } from '../platform/log.ts'
+import type { Complain } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
 import { encode } from '../protocol/codec.ts'
 import { refuse } from '../protocol/errors.ts'
 import { replicaEnvelope } from '../protocol/replica.ts'
 import { replicaTopic } from '../protocol/topics.ts'
 import type { Effects } from './engine.ts'
+import { complainOfDamage } from './file-service.ts'
 import type { Peers } from './peers.ts'
 import type { Publisher } from './publisher.ts'
 import { answer, type Token } from './replies.ts'
@@ -26,6 +28,7 @@ export type EffectsOptions = {
   publisher: Publisher
   time: ClusterTime
   log: Log
+  complain: Complain
   post(input: Input): void
   /** ref should hear of this server soon. */
   report(): void
@@ -84,20 +87,20 @@ export function createEffects(options: EffectsOptions): Effects {
 }
 
 /** Answers a request; a question is looked up in the public files first. */
-function reply({ store, replica, log }: EffectsOptions, token: Token, outcome: Outcome): void {
+function reply({ store, replica, complain }: EffectsOptions, token: Token, outcome: Outcome): void {
   if (!('query' in outcome)) return answer(token, outcome)
   const { query, stale } = outcome
   store.query(query, replica.position).then(
     ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
     (error: Error) => {
-      log.error({ err: error, log: query.log }, 'a public file could not be searched')
-      answer(token, { refusal: refuse('internal', 'the history could not be read') })
+      complainOfDamage(complain, error)
+      answer(token, { refusal: refuse('unavailable', 'the history cannot be read here; try again') })
     },
   )
 }
 
 /** Gives public lines to servers that copy them, a few at a time. */
-function createGiver({ replica, store, peers, log }: EffectsOptions) {
+function createGiver({ replica, store, peers, complain }: EffectsOptions) {
   let giving = 0
   return async ({ to, from, upTo, view }: Extract<Effect, { type: 'copy' }>): Promise<void> => {
     if (giving >= MOST_COPIES) return
@@ -108,7 +111,7 @@ function createGiver({ replica, store, peers, log }: EffectsOptions) {
       const { rank, instance, clock, position } = replica
       peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
     } catch (error) {
-      log.error({ err: error, from, upTo }, 'public lines could not be read')
+      complainOfDamage(complain, error as Error)
     } finally {
       giving--
     }

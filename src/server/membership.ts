@@ -5,8 +5,8 @@ import { reportOf } from '../core/report.ts'
 import type { Input } from '../core/types.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
 import { type Endpoint, type Instance, isEndpoint, isView } from '../protocol/replica.ts'
+import type { Link } from './link.ts'
 import type { Peers } from './peers.ts'
-import type { RefLink } from './ref-link.ts'
 import type { ClusterTime } from './time.ts'
 
 const HEARTBEAT_MS = 1000
@@ -15,7 +15,7 @@ export type MembershipOptions = {
   replica: Replica
   name: string
   endpoint: Endpoint
-  ref: RefLink
+  ref: Link
   peers: Peers
   time: ClusterTime
   post(input: Input): void

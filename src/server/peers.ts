@@ -21,8 +21,8 @@ export type PeersOptions = {
   time: ClusterTime
   complain: Complain
   onMessage(message: ReplicaMessage): void
-  /** A request of a tool or another program. @returns the reply's body */
-  onRequest(body: Buffer): Uint8Array
+  /** A request of a tool, another program, or a server that cannot start yet. @returns the reply's body */
+  onRequest(body: Buffer): Promise<Uint8Array>
 }
 
 export type Peers = {
@@ -49,7 +49,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     const body = frames.at(-1)!
     if (frames.length === 2) return receive(body)
     if (frames.length < 2 || frames.at(-2)!.length !== 0) return complain('dropped a message on the peer channel')
-    routed.send([...frames.slice(0, -1), options.onRequest(body)])
+    void options.onRequest(body).then((reply) => routed.send([...frames.slice(0, -1), reply]))
   })
   const topics = createTopics(complain, receive)
   const channels = new Map<Instance, Channel>()

@@ -6,7 +6,7 @@ import { type DirectoryLock, lockDirectory } from '../platform/lock.ts'
 import type { Log } from '../platform/log.ts'
 import { StartError } from '../platform/role.ts'
 import { isCount, type Rank } from '../protocol/replica.ts'
-import type { RefLink } from './ref-link.ts'
+import type { Link } from './link.ts'
 
 /** A server that is stopping lets go of its directory within 5 s; only then does another rank make sense. */
 const PATIENCE_MS = 6000
@@ -18,7 +18,7 @@ export type Place = { rank: Rank; directory: string; lock: DirectoryLock }
  * Asks ref for the rank of this server's name and locks its directory; for another one when that is in use.
  * @throws {StartError} when ref refuses, or a directory cannot be used
  */
-export async function findPlace(config: Pick<Config, 'name' | 'dataDir'>, ref: RefLink, log: Log): Promise<Place> {
+export async function findPlace(config: Pick<Config, 'name' | 'dataDir'>, ref: Link, log: Log): Promise<Place> {
   const exclude: Rank[] = []
   for (;;) {
     const answer = await ref.ask('rank', { user: config.name, exclude })

@@ -1,26 +1,27 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
-import { tick } from '../core/lamport.ts'
+import { merge, tick } from '../core/lamport.ts'
 import { createReplica, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
-import type { Config } from '../platform/config.ts'
-import type { Log } from '../platform/log.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
-import { openStore, type Store } from '../platform/store.ts'
+import type { Store } from '../platform/store.ts'
+import { openStore } from '../platform/store-open.ts'
 import { type SpaceWatch, watchSpace } from '../platform/store-space.ts'
 import type { Data } from '../protocol/envelope.ts'
-import type { Endpoint, Instance } from '../protocol/replica.ts'
+import type { Endpoint, Instance, Rank } from '../protocol/replica.ts'
 import { createEffects } from './effects.ts'
 import { createEngine, type Engine } from './engine.ts'
+import { createFileService } from './file-service.ts'
+import { connectLink, type Link } from './link.ts'
 import { createMembership, type Membership } from './membership.ts'
+import { createMending, type Mending } from './mending.ts'
 import { createPeers, type Peers } from './peers.ts'
 import { createPublisher, type Publisher } from './publisher.ts'
 import { findPlace } from './rank.ts'
 import { createReadiness } from './readiness.ts'
-import { connectRef, type RefLink } from './ref-link.ts'
 import { createApplication } from './services/index.ts'
-import { answerTool } from './status.ts'
+import { answerTool, statusOf, type Tools } from './status.ts'
 import { stopServer } from './stop.ts'
 import { type ClusterTime, createTime } from './time.ts'
 import { createWorkers } from './workers.ts'
@@ -28,74 +29,92 @@ import { createWorkers } from './workers.ts'
 const TICK_MS = 50
 
 /** Where what arrives goes; what arrives before all is there finds nobody yet. */
-type Inlets = { engine: Engine | null; membership: Membership | null }
+type Inlets = { engine: Engine | null; membership: Membership | null; mending: Mending; tools: Tools }
 
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
-  const inlets: Inlets = { engine: null, membership: null }
-  const onAnswer = (data: Data, clock: number): void => inlets.membership?.take(data, clock)
-  const ref = connectRef({ url: config.refUrl, instance, log, onAnswer })
+  const time = createTime()
+  const onAnswer = (data: Data, clock: number): void => {
+    inlets.membership?.take(data, clock)
+    inlets.mending.take(data)
+  }
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, onAnswer })
+  const mending = createMending({ instance, ref, time, log })
+  const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
-  const space = watchSpace(directory, (full, freeBytes) => {
+  const space = watch(context, directory, inlets)
+  const sockets = await bind(context, instance, time, inlets)
+  const loaded = await load(context, { rank, instance, directory, space, inlets }, sockets.endpoint)
+  run({ context, time, ref, space, inlets, ...sockets, ...loaded })
+  log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
+}
+
+function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): SpaceWatch {
+  const onChange = (full: boolean, freeBytes: number): void => {
     if (full) log.error({ directory, freeBytes }, 'the disk is full: writes are refused until there is room')
     else log.info({ directory, freeBytes }, 'the disk has room again')
     inlets.engine?.post({ type: 'disk', full })
-  })
-  const { store, replica } = await load(context, directory, rank, instance, space)
-  const time = createTime()
-  const { peers, publisher, endpoint } = await bind(config, log, replica, time, inlets)
-  const parts = { context, time, replica, store, peers, publisher, endpoint, ref, space, inlets }
-  run(parts)
-  log.info({ rank, ...endpoint }, 'waiting for a view')
+  }
+  return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
+type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
+
 async function load(
-  { config, log, fatal }: RoleContext,
-  directory: string,
-  rank: Replica['rank'],
-  instance: Instance,
-  space: SpaceWatch,
+  { config, log, fatal, setHealth }: RoleContext,
+  { rank, instance, directory, space, inlets }: Place,
+  endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
   const app = createApplication()
-  const onFailure = (error: Error): never => fatal(`${directory}: ${error.message}; what is on the disk is not known`)
-  const { store, restored } = await openStore({ directory, rank, app, log, onFailure, onFull: () => space.full() })
+  const { mending } = inlets
+  const server = { rank, name: config.name, endpoint, onBeat: (detail: Data) => setHealth(false, detail) }
+  const { store, restored } = await openStore({
+    ...{ directory, rank, app, log, others: mending.of(server) },
+    onFailure: (error) => fatal(`${directory}: ${error.message}; what is on the disk is not known`),
+    onFull: () => space.full(),
+  })
   const replica = createReplica(rank, instance, app, restored, { requestTimeoutMs: config.requestTimeoutMs })
+  replica.clock = merge(replica.clock, mending.tools.clock.clock)
+  inlets.tools = {
+    clock: replica,
+    status: () => statusOf(replica, config.name),
+    readable: (log) => store.readable(log),
+  }
   const { position, clock } = replica
   log.info({ rank, instance, position, clock, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
 }
 
+type Sockets = { peers: Peers; publisher: Publisher; endpoint: Endpoint }
+
 async function bind(
-  config: Config,
-  log: Log,
-  replica: Replica,
+  { config, log }: RoleContext,
+  instance: Instance,
   time: ClusterTime,
   inlets: Inlets,
-): Promise<{ peers: Peers; publisher: Publisher; endpoint: Endpoint }> {
+): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
   const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain)
+  const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
-    ...{ url: at(config.peerPort), instance: replica.instance, time, complain },
+    ...{ url: at(config.peerPort), instance, time, complain },
     onMessage: (message) => inlets.engine?.post({ type: 'message', message }),
-    onRequest: (body) => answerTool(body, replica, config.name, time),
+    onRequest: (body) => answerTool(body, inlets.tools, file, time),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
   return { peers, publisher, endpoint: { peer: advertised(peers.endpoint), pub: advertised(publisher.endpoint) } }
 }
 
-type Parts = {
+type Parts = Sockets & {
   context: RoleContext
   time: ClusterTime
   replica: Replica
   store: Store
-  peers: Peers
-  publisher: Publisher
-  endpoint: Endpoint
-  ref: RefLink
+  ref: Link
   space: SpaceWatch
   inlets: Inlets
 }
@@ -103,8 +122,9 @@ type Parts = {
 function run({ context, time, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
   const { config, log, onStop, setHealth } = context
   const post = (input: Input): void => inlets.engine?.post(input)
+  const complain = createComplaints(log)
   const workers = createWorkers({
-    ...{ urls: config.brokerBackUrls, time, complain: createComplaints(log) },
+    ...{ urls: config.brokerBackUrls, time, complain },
     onRequests: (requests) => inlets.engine?.request(requests),
     nextClock() {
       replica.clock = tick(replica.clock)
@@ -114,7 +134,7 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
   const readiness = createReadiness(replica, workers, setHealth)
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, time, post })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, post },
+    ...{ replica, store, peers, publisher, time, log, complain, post },
     report: () => membership.report(),
     stepDone: () => readiness.look(),
   })

@@ -1,42 +1,65 @@
-/** What the peer channel answers to tools and to programs in other languages: `status`, `clock`, `election`. */
+/** What the peer channel answers to tools, programs in other languages, and servers that repair their files. */
 import { showDigest } from '../core/hash.ts'
 import { mergeClient, tick } from '../core/lamport.ts'
 import type { Replica } from '../core/replica.ts'
+import type { Readable } from '../platform/files-sums.ts'
 import { decode, encode } from '../protocol/codec.ts'
 import { type Data, errorReply, type Request, readBody, replyEnvelope } from '../protocol/envelope.ts'
 import { quote, type Refusal, refuse } from '../protocol/errors.ts'
 import type { ClusterTime } from './time.ts'
 
-/** Answers the body of a request on the peer channel. */
-export function answerTool(body: Buffer, replica: Replica, name: string, time: ClusterTime): Uint8Array {
+/** What of a server answers; its replica does, once there is one. */
+export type Tools = {
+  clock: { clock: number }
+  status(): Data
+  /** A public file as far as it may be given; null when there is none. */
+  readable(log: string): Readable | null
+}
+
+export type FileService = (data: Data) => Promise<Data | Refusal>
+
+/** Answers the body of a request on the peer channel. Never rejects. */
+export async function answerTool(
+  body: Buffer,
+  tools: Tools,
+  file: FileService,
+  time: ClusterTime,
+): Promise<Uint8Array> {
   let value: unknown
   try {
     value = decode(body)
   } catch (error) {
-    return encode(replyEnvelope('', null, stamped(refuse('bad_request', (error as Error).message), replica, time)))
+    return encode(replyEnvelope('', null, stamped(refuse('bad_request', (error as Error).message), tools, time)))
   }
   const { requests, batch } = readBody(value)
-  const replies = requests.map((request) => {
-    replica.clock = mergeClient(replica.clock, request.clock)
-    return replyEnvelope(request.service, request.id, stamped(answer(request, replica, name), replica, time))
-  })
+  const replies = []
+  for (const request of requests) {
+    tools.clock.clock = mergeClient(tools.clock.clock, request.clock)
+    const answered = request.wrong ?? (await answer(request, tools, batch ? null : file))
+    replies.push(replyEnvelope(request.service, request.id, stamped(answered, tools, time)))
+  }
   return encode(batch ? replies : replies[0])
 }
 
-function stamped(answered: Data | Refusal, replica: Replica, time: ClusterTime): Data {
-  replica.clock = tick(replica.clock)
-  const { clock } = replica
+function stamped(answered: Data | Refusal, tools: Tools, time: ClusterTime): Data {
+  tools.clock.clock = tick(tools.clock.clock)
+  const { clock } = tools.clock
   return 'code' in answered
     ? errorReply(answered as Refusal, time.now(), clock)
     : { ...answered, timestamp: time.now(), clock }
 }
 
-function answer({ service, wrong }: Request, replica: Replica, name: string): Data | Refusal {
-  if (wrong !== null) return wrong
-  if (service === 'status') return statusOf(replica, name)
+/** @param file null in a batch, whose reply is one frame */
+function answer(
+  { service, data }: Request,
+  tools: Tools,
+  file: FileService | null,
+): Data | Refusal | Promise<Data | Refusal> {
+  if (service === 'status') return tools.status()
+  if (service === 'file') return file?.(data) ?? refuse('bad_request', 'file must not be in a batch')
   if (service === 'clock') return {}
   if (service === 'election') return { election: 'OK' }
-  return refuse('unknown_service', `unknown service ${quote(service)}; there are clock, election, status`)
+  return refuse('unknown_service', `unknown service ${quote(service)}; there are clock, election, file, status`)
 }
 
 export type State = 'installed' | 'frozen' | 'learner'
@@ -45,7 +68,7 @@ export type State = 'installed' | 'frozen' | 'learner'
 export const stateOf = (replica: Replica): State =>
   replica.origin === null ? 'learner' : replica.active ? 'installed' : 'frozen'
 
-function statusOf(replica: Replica, name: string): Data {
+export function statusOf(replica: Replica, name: string): Data {
   const view = replica.known
   let unordered = 0
   for (const log of replica.logs.values()) unordered += log.held - log.ordered

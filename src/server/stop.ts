@@ -4,8 +4,8 @@ import { isQuiet } from '../core/report.ts'
 import type { Log } from '../platform/log.ts'
 import type { Store } from '../platform/store.ts'
 import type { Engine } from './engine.ts'
+import type { Link } from './link.ts'
 import type { Membership } from './membership.ts'
-import type { RefLink } from './ref-link.ts'
 import type { Workers } from './workers.ts'
 
 /** Of the 5 s that a process has in all. */
@@ -19,7 +19,7 @@ export type Stopping = {
   engine: Engine
   workers: Workers
   membership: Membership
-  ref: RefLink
+  ref: Link
   store: Store
   name: string
   log: Log

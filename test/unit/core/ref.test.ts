@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type RefEffect, type RefInput, refStep } from '../../../src/core/ref.ts'
 import { createRefState, persistedOf, type RefState, readPersisted } from '../../../src/core/ref_state.ts'
-import type { Instance, Rank, Report, View, ViewId } from '../../../src/protocol/replica.ts'
+import {
+  type Instance,
+  makeOrigin,
+  type Rank,
+  type Report,
+  type View,
+  type ViewId,
+} from '../../../src/protocol/replica.ts'
 
 const rank = (n: number) => n as Rank
 const endpoint = { peer: 'tcp://127.0.0.1:1', pub: 'tcp://127.0.0.1:2' }
@@ -31,7 +38,7 @@ function beat(ref: RefState, now: number, server: Server, more: Partial<Report> 
   const report: Report = {
     rank: rank(server.rank),
     instance: server.instance as Instance,
-    origin: null,
+    origin: server.joining ? null : makeOrigin(rank(server.rank), server.known),
     fresh: server.fresh,
     installed: server.installed,
     known: server.known,
@@ -195,6 +202,20 @@ test('a disk that was set back to an older view counts for no quorum, also after
     for (const n of [1, 2, 3])
       beat(restarted, now, { ...fresh(n, 'c'), fresh: false, known: 1 }, { recorded: n === 2 ? 0 : 1 })
   assert.deepEqual(members(restarted.view), [1, 2, 3])
+})
+
+test('a server that repairs its files is in no view, and its rank counts', () => {
+  const ref = createRefState(null, 3, 0)
+  const repairing = { origin: null, joining: false }
+  const servers = [1, 2, 3].map((n) => ({ ...fresh(n), fresh: false, known: 41 }))
+  const hear = (now: number, able: number): void => {
+    for (const [index, server] of servers.entries()) beat(ref, now, server, index < able ? {} : repairing)
+  }
+  for (let now = 10; now < 20_000; now += 1000) hear(now, 1)
+  assert.deepEqual(members(ref.view), undefined, 'one of three is no quorum')
+  hear(20_000, 2)
+  assert.deepEqual(members(ref.view), [1, 2])
+  assert.deepEqual([ref.view?.number, ref.view?.quorum], [42, 2])
 })
 
 test('a restarted ref declares nobody dead for 3 s', () => {

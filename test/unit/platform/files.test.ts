@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { PublicFiles } from '../../../src/platform/files.ts'
 import { replaceFile, replaceFileSync } from '../../../src/platform/files-atomic.ts'
-import { copyLines, type Hint, type Readable } from '../../../src/platform/files-copy.ts'
+import { copyLines, type Hint } from '../../../src/platform/files-copy.ts'
 import { offsetAfter } from '../../../src/platform/files-lines.ts'
 import { queryLines } from '../../../src/platform/files-query.ts'
+import { BlockSums, type Readable } from '../../../src/platform/files-sums.ts'
 import type { Data } from '../../../src/protocol/envelope.ts'
 import type { Query } from '../../../src/protocol/service.ts'
 
@@ -39,7 +40,9 @@ function write(name: string, lines: readonly Line[]): Readable {
   writeFileSync(path, lines.map(({ text }) => text).join(''))
   const descriptor = openSync(path, 'r')
   descriptors.push(descriptor)
-  return { log: name, descriptor, length: readFileSync(path).length }
+  const sums = new BlockSums()
+  sums.update(readFileSync(path))
+  return sums.readable(name, descriptor)
 }
 
 test('the place of a position is found wherever it is', async () => {
@@ -47,7 +50,7 @@ test('the place of a position is found wherever it is', async () => {
   const file = write('places', lines)
   for (let n = 0; n <= 601; n++) {
     const before = lines.filter((line) => line.n <= n).map(({ text }) => text)
-    assert.equal(await offsetAfter(file.descriptor, file.length, n), Buffer.byteLength(before.join('')))
+    assert.equal(await offsetAfter(file, n), Buffer.byteLength(before.join('')))
   }
 })
 
@@ -83,8 +86,7 @@ test('copied pieces are exactly the next positions, however they are dealt to fi
 test('history pages are what a filter over all lines gives', async () => {
   const lines = dealLines(2500, ['a']).get('a')!
   const file = write('query', lines)
-  const ask = (query: Partial<Query>, upTo = 2400) =>
-    queryLines(file.descriptor, file.length, { ...BASE, ...query }, upTo)
+  const ask = (query: Partial<Query>, upTo = 2400) => queryLines(file, { ...BASE, ...query }, upTo)
   const matching = lines.filter(({ n, channel }) => n <= 2400 && channel === 'c1').map(({ n }) => n)
   const numbers = (items: Data[]): unknown[] => items.map(({ n }) => n)
 
@@ -120,7 +122,7 @@ test('history pages are what a filter over all lines gives', async () => {
   const [item] = (await ask({ limit: 1 })).items
   assert.deepEqual(Object.keys(item!), ['n', 'clock', 'origin', 'seq', 'id', 'timestamp', 'channel', 'message'])
   assert.deepEqual(await ask({ anyOf: [{ channel: 'nobody' }] }), { items: [], next: null })
-  assert.deepEqual(await queryLines(null, 0, BASE, 10), { items: [], next: null })
+  assert.deepEqual(await queryLines(null, BASE, 10), { items: [], next: null })
 })
 
 const BASE: Query = { log: 'query', anyOf: [{ channel: 'c1' }], limit: 50, before: null, after: null }
@@ -132,7 +134,7 @@ test('a page of long lines fits into a reply', async () => {
     return { n: i + 1, channel: 'c1', text: `${head},"channel":"c1","message":"${text}"}\n` }
   })
   const file = write('long', lines)
-  const page = await queryLines(file.descriptor, file.length, { ...BASE, limit: 1000 }, 100)
+  const page = await queryLines(file, { ...BASE, limit: 1000 }, 100)
   assert.ok(page.items.length >= 1 && page.items.length < 10)
   assert.equal(page.next, 101 - page.items.length)
 })

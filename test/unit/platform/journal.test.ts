@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -7,6 +7,7 @@ import { eventsRecord, type JournalRecord, readSegment } from '../../../src/core
 import { Journal } from '../../../src/platform/journal.ts'
 import { findSegments, segmentPath } from '../../../src/platform/journal-segments.ts'
 import type { Origin } from '../../../src/protocol/replica.ts'
+import { waitFor } from '../../e2e/support/wait.ts'
 
 const directories: string[] = []
 after(() => {
@@ -20,7 +21,8 @@ function newDirectory(): string {
 }
 
 async function openJournal(directory: string): Promise<Journal> {
-  const found = await findSegments(directory)
+  const { used, free } = await findSegments(directory)
+  const found = { used, free, next: Math.max(0, ...used) + 1 }
   const onFailure = (error: Error): never => assert.fail(error)
   return new Journal({ directory, found, onFailure, onFull: () => assert.fail('full') })
 }
@@ -66,7 +68,7 @@ test('a rotated journal begins with what is carried, and what came before can be
   const before = commit(journal, record(2, 5_000_000))
   const rotated = journal.rotate(record(100, 200_000))
   const behind = commit(journal, record(3, 100))
-  const { segment } = journal
+  const { number: segment } = journal.segment
   assert.deepEqual(await Promise.all([before, rotated, behind]), ['later', undefined, 'later'])
   await journal.forget(segment)
   await commit(journal, record(4, 100))
@@ -83,7 +85,7 @@ test('a file that is used again never brings back its old groups', async () => {
   for (let round = 1; round <= 12; round++) {
     for (let i = 0; i < 5; i++) await commit(journal, record(round * 10 + i, 4_000_000))
     await journal.rotate([])
-    await journal.forget(journal.segment)
+    await journal.forget(journal.segment.number)
   }
   await commit(journal, record(999, 100))
   await journal.close()
@@ -104,20 +106,72 @@ test('a restart begins a segment of its own and keeps the older ones until they 
   assert.deepEqual(numbersIn(directory, used), [1, 2, 3, 4])
 })
 
-test('a torn tail is no damage, damage before a later group is', async () => {
+test('what was acknowledged has something valid behind it, soon and after a close, in another sector', async () => {
   const directory = newDirectory()
   const journal = await openJournal(directory)
-  for (let i = 1; i <= 4; i++) await commit(journal, record(i, 1000))
-  const { segment } = journal
+  await commit(journal, record(1, 1000))
+  // From now on in a file that has its blocks.
+  await waitFor(() => journal.segment.bytes > 0, 'the journal')
+  for (const [index, size] of [1000, 10, 7000, 2500].entries()) {
+    await commit(journal, record(index + 2, size))
+    const { number } = journal.segment
+    const path = segmentPath(directory, number)
+    await waitFor(() => readSegment(readFileSync(path), number).commits === index + 2, 'the journal')
+    assertProtected(readFileSync(path), number, index + 1)
+  }
+  await commit(journal, record(6, 200))
   await journal.close()
-  const bytes = readFileSync(segmentPath(directory, segment))
-  const whole = readSegment(bytes, segment)
-  const torn = Buffer.from(bytes)
-  torn.fill(0, whole.end - 500, whole.end)
-  assert.equal(readSegment(torn, segment).corrupt, null)
-  assert.equal(readSegment(torn, segment).records.length, 3)
-  const damaged = Buffer.from(bytes)
-  damaged[200]! ^= 1
-  writeFileSync(segmentPath(directory, segment), damaged)
-  assert.match(readSegment(damaged, segment).corrupt ?? '', /byte 0/)
+  const { number } = journal.segment
+  assertProtected(readFileSync(segmentPath(directory, number)), number, 5)
+  const { used } = await findSegments(directory)
+  assert.deepEqual(numbersIn(directory, used), [1, 2, 3, 4, 5, 6])
+})
+
+/** Any bit or sector of the last group: its loss is damage, not a torn write. */
+function assertProtected(bytes: Buffer, number: number, groups: number): void {
+  const whole = readSegment(bytes, number)
+  assert.equal(whole.groups, groups)
+  assert.equal(whole.corrupt, null)
+  const last = endOf(bytes, number, groups)
+  const before = groups === 1 ? 0 : endOf(bytes, number, groups - 1)
+  for (let at = before; at < last; at++) {
+    const damaged = Buffer.from(bytes)
+    damaged[at]! ^= 1
+    assert.match(readSegment(damaged, number).corrupt ?? 'nothing', /^byte \d+: damaged before commit/, `at ${at}`)
+  }
+  for (let sector = Math.floor(before / 4096) * 4096; sector < last; sector += 4096) {
+    const damaged = Buffer.from(bytes)
+    damaged.fill(0, sector, sector + 4096)
+    assert.match(readSegment(damaged, number).corrupt ?? 'nothing', /damaged before commit/, `sector ${sector}`)
+  }
+}
+
+/** Where a group ends. */
+function endOf(bytes: Buffer, number: number, group: number): number {
+  const line = bytes.indexOf(`{"commit":${group},"segment":${number},`)
+  return bytes.indexOf('\n', line) + 1
+}
+
+test('a last group that is protected is not protected again', async () => {
+  const directory = newDirectory()
+  const journal = await openJournal(directory)
+  await commit(journal, record(1, 100))
+  await waitFor(() => journal.segment.bytes > 0, 'the journal')
+  await commit(journal, record(2, 100))
+  const { number } = journal.segment
+  const path = segmentPath(directory, number)
+  await waitFor(() => readSegment(readFileSync(path), number).commits === 2, 'the journal')
+  const { mtimeNs } = statSync(path, { bigint: true })
+  await journal.close()
+  assert.equal(statSync(path, { bigint: true }).mtimeNs, mtimeNs)
+})
+
+test('a journal whose first segment had no blocks leaves it as soon as it can', async () => {
+  const directory = newDirectory()
+  const journal = await openJournal(directory)
+  await commit(journal, record(1, 100))
+  await waitFor(() => journal.segment.number === 2 && journal.segment.bytes > 0, 'the journal')
+  const first = readSegment(readFileSync(segmentPath(directory, 1)), 1)
+  assert.deepEqual(first.next, journal.segment.number === 2 && { segment: 2, bytes: journal.segment.bytes })
+  await journal.close()
 })

@@ -1,17 +1,15 @@
-/** The connection to ref: a heartbeat every second, views as they come, and questions that are asked until answered. */
-
+/** A connection to ask over: to ref, for heartbeats, views as they come and questions that are asked until answered; to another server. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../platform/log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode, encode } from '../protocol/codec.ts'
 import { type Data, isMap, readClock } from '../protocol/envelope.ts'
-import type { Instance } from '../protocol/replica.ts'
 
 const ASK_AGAIN_MS = 1000
 const REMIND_MS = 10_000
 
-export type RefLink = {
+export type Link = {
   /** Tells; what comes back goes to `onAnswer`. */
   tell(service: string, data: Data): void
   /** Asks, again every second, until there is an answer that is no retriable error or `limitMs` are over (null then). */
@@ -19,30 +17,33 @@ export type RefLink = {
   close(): void
 }
 
-export type RefLinkOptions = {
+export type LinkOptions = {
   url: string
-  instance: Instance
+  /** What it is called at the other end: of two connections with the same name the older is closed. */
+  identity: string
+  /** Who is at the other end, for the log. */
+  peer: string
   log: Log
   /** Data of heartbeats' replies and of views that ref sends by itself, with the sender's clock. */
-  onAnswer(data: Data, clock: number): void
+  onAnswer?(data: Data, clock: number): void
 }
 
-export function connectRef({ url, instance, log, onAnswer }: RefLinkOptions): RefLink {
+export function connectLink({ url, identity, peer, log, onAnswer }: LinkOptions): Link {
   const complain = createComplaints(log)
-  // Only to a ref that is there: what it should have heard a while ago is of no use to it.
+  // Only to one that is there: what it should have heard a while ago is of no use to it.
   const socket = createSocket('dealer', { immediate: true, linger: 300 })
-  socket.routingId = instance
+  socket.routingId = identity
   const writer = createWriter(socket, { maxQueued: 2 })
   const asked = new Map<string, (data: Data) => void>()
   let lastId = 0
   socket.connect(url)
   void readLoop(socket, (frames) => {
     const envelope = readEnvelope(frames.at(-1)!)
-    if (envelope === null) return complain('ref sent something that is no envelope')
+    if (envelope === null) return complain(`${peer} sent something that is no envelope`)
     const { service, id, data } = envelope
     const resolve = typeof id === 'string' ? asked.get(id) : undefined
     if (resolve !== undefined) resolve(data)
-    else if (service === 'heartbeat' || service === 'view') onAnswer(data, readClock(data.clock) ?? 0)
+    else if (service === 'heartbeat' || service === 'view') onAnswer?.(data, readClock(data.clock) ?? 0)
   })
   const send = (envelope: Data): void => {
     writer.send(['', encode(envelope)])
@@ -51,8 +52,8 @@ export function connectRef({ url, instance, log, onAnswer }: RefLinkOptions): Re
   return {
     tell: (service, data) => send({ service, data }),
     async ask(service, data, limitMs = Number.POSITIVE_INFINITY) {
-      const id = `${instance}-${++lastId}`
-      const remind = (): void => log.info({ ref: url, service }, 'waiting for ref')
+      const id = `${identity}-${++lastId}`
+      const remind = (): void => log.info({ [peer]: url, service }, `waiting for ${peer}`)
       const again = (): void => send({ service, id, data: { ...data, timestamp: Date.now(), clock: 0 } })
       const answered = new Promise<Data>((resolve) => {
         asked.set(id, (answer) => {

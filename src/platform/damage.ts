@@ -1,0 +1,18 @@
+/** Damage: something in a directory is not what was written there. */
+
+/** The message names the file, and the place in it as exactly as it is known. */
+export class DamageError extends Error {}
+
+/**
+ * Reads; a place that the disk cannot read is damage like any other.
+ * @param what the file, and where in it, for the message
+ * @throws {DamageError} for EIO, and whatever else reading throws
+ */
+export async function reading<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
+    throw new DamageError(`${what}: the disk cannot read it (EIO)`)
+  }
+}
