@@ -5,9 +5,9 @@
  * Problem: one step writes to several public files, and a process may be killed between two of them. Then a file has a
  * line whose predecessors in other files are missing. Cutting it would make a file shorter for whoever tails it.
  *
- * Idea: it was written, so everything before it was decided, and all of that is in the journal. If the events found there,
- * put in the total order, have each line that is there at its very place, then what is missing is written now. If not (a
- * power cut may leave anything), the rest is cut.
+ * Idea: it was written, so everything before it was decided, and all of that is in the journal. The journal's events in the
+ * total order say which event has which position, as far as the last line that stands where they say. Up to there, what is
+ * missing or not what it should be is written now; copied lines are written in any case; the rest is cut.
  */
 import { type Origin, readOrigin, type Seqs } from '../protocol/replica.ts'
 import { addLine, createLineWriter, type ParsedLine, parseLine, SKIPPED, spans, takeLines, textOf } from './lines.ts'
@@ -33,66 +33,74 @@ export type Fold = {
 /** Per public file, how many bytes of its tail stay, and the lines to append behind those. */
 export type Tails = { keep: Map<string, number>; append: Map<string, Uint8Array> }
 
-type Present = { line: ParsedLine; file: string; bytes: Uint8Array; end: number }
+type Present = { line: ParsedLine; file: string; start: number; end: number; bytes: Uint8Array }
+type Place = { line: ParsedLine; isCopied: boolean }
 
 /** Goes on from the checkpoint as far as tails and journal say. @param tails per public file, the bytes behind it */
 export function continueTails(tails: ReadonlyMap<string, Uint8Array>, journalled: Journalled, fold: Fold): Tails {
   const present = readTails(tails)
+  const places = findPlaces(present, journalled, fold)
   const keep = new Map([...tails.keys()].map((file) => [file, 0]))
   const parts = new Map<string, Uint8Array[]>()
-  const write = (file: string, bytes: Uint8Array): void => {
-    const before = parts.get(file)
-    if (before === undefined) parts.set(file, [bytes])
-    else before.push(bytes)
-  }
-  let places: ReadonlyMap<number, ParsedLine> | null = null
-  for (;;) {
+  for (const { line, isCopied } of places) {
     const n = fold.position + 1
-    const there = present.get(n)
-    const copied = journalled.copied.get(n)
-    if (there !== undefined) {
-      if (!isJournalled(there, journalled) || !isNext(there.line, fold)) break
-      fold.apply(there.line)
-      keep.set(there.file, there.end)
-    } else if (copied !== undefined) {
-      const line = parseLine(textOf(copied.bytes, 0, copied.bytes.length), copied.log)
-      if (line === null || !isNext(line, fold)) break
-      fold.apply(line)
-      write(copied.log, copied.bytes)
-    } else {
-      places ??= findPlaces(present, journalled, fold)
-      const event = places.get(n)
-      if (event === undefined) break
-      const reason = fold.order(event)
-      write(reason === null ? event.log : SKIPPED, publicLine(n, event, reason, journalled))
-    }
+    if (line.seq !== (fold.ordered[line.origin] ?? 0) + 1) break
+    let reason = line.skipped
+    if (isCopied) fold.apply(line)
+    else reason = fold.order(line)
+    const file = reason === null ? line.log : SKIPPED
+    const bytes = isCopied ? journalled.copied.get(n)!.bytes : publicLine(n, line, reason, journalled)
+    const there = present.get(n)?.find((one) => one.file === file && Buffer.compare(one.bytes, bytes) === 0)
+    const before = parts.get(file)
+    // Only what continues the file as it stands can stay.
+    if (there !== undefined && before === undefined && there.start === keep.get(file)) keep.set(file, there.end)
+    else if (before === undefined) parts.set(file, [bytes])
+    else before.push(bytes)
   }
   return { keep, append: new Map([...parts].map(([file, lines]) => [file, Buffer.concat(lines)])) }
 }
 
-/** The whole lines of each tail, by position; behind one that cannot be read nothing counts. */
-function readTails(tails: ReadonlyMap<string, Uint8Array>): Map<number, Present> {
-  const present = new Map<number, Present>()
-  for (const [file, bytes] of tails) {
-    for (const [start, end] of spans(bytes)) {
-      const line = parseLine(textOf(bytes, start, end), file)
+/** The whole lines of each tail, by the position that they state; behind one that cannot be read nothing counts. */
+function readTails(tails: ReadonlyMap<string, Uint8Array>): Map<number, Present[]> {
+  const present = new Map<number, Present[]>()
+  for (const [file, tail] of tails) {
+    for (const [start, end] of spans(tail)) {
+      const line = parseLine(textOf(tail, start, end), file)
       if (line === null) break
-      present.set(line.n, { line, file, bytes: bytes.subarray(start, end), end })
+      const one = { line, file, start, end, bytes: tail.subarray(start, end) }
+      const others = present.get(line.n)
+      if (others === undefined) present.set(line.n, [one])
+      else others.push(one)
     }
   }
   return present
 }
 
-const isNext = (line: ParsedLine, { ordered }: Fold): boolean => line.seq === (ordered[line.origin] ?? 0) + 1
-
-/** Whether a line is, byte for byte, what the journal says. */
-function isJournalled({ line, file, bytes }: Present, journalled: Journalled): boolean {
-  const copied = journalled.copied.get(line.n)
-  if (copied !== undefined && copied.log === file && Buffer.compare(copied.bytes, bytes) === 0) return true
-  const event = journalled.events.get(keyOf(line.origin, line.seq))
-  if (event === undefined || event.log !== line.log) return false
-  const reason = file === SKIPPED ? line.skipped : null
-  return Buffer.compare(publicLine(line.n, line, reason, journalled), bytes) === 0
+/**
+ * What stands at each position from here on: copied lines as they are, and between them the journal's events in the total
+ * order. It ends with the last line that is there at the position that it has by this, or with the copied lines behind.
+ */
+function findPlaces(present: ReadonlyMap<number, readonly Present[]>, journalled: Journalled, fold: Fold): Place[] {
+  const last = Math.max(0, ...present.keys())
+  const ordered: Seqs = { ...fold.ordered }
+  const heads = last > fold.position ? firstEvents(journalled, ordered) : new Map<Origin, ParsedLine>()
+  const places: Place[] = []
+  let sure = 0
+  for (let n = fold.position + 1; ; n++) {
+    const copied = journalled.copied.get(n)
+    if (copied === undefined && n > last) break
+    const line =
+      copied !== undefined ? parseLine(textOf(copied.bytes, 0, copied.bytes.length), copied.log) : smallest(heads)
+    if (line === null) break
+    places.push({ line, isCopied: copied !== undefined })
+    const isThere = present.get(n)?.some((one) => one.line.origin === line.origin && one.line.seq === line.seq)
+    if (isThere || (copied !== undefined && sure === places.length - 1)) sure = places.length
+    ordered[line.origin] = line.seq
+    const next = eventLine(journalled, line.origin, line.seq + 1)
+    if (next === null) heads.delete(line.origin)
+    else heads.set(line.origin, next)
+  }
+  return places.slice(0, sure)
 }
 
 /** An event's public line. */
@@ -101,35 +109,6 @@ function publicLine(n: number, { origin, seq }: ParsedLine, reason: string | nul
   const writer = createLineWriter()
   addLine(writer, n, bytes, 0, bytes.length, reason === null ? undefined : { log, reason })
   return takeLines(writer)
-}
-
-/**
- * Which event has which position from here up to the last line that is there; none when the journal's events, in the
- * total order, do not agree with the lines that are there.
- */
-function findPlaces(
-  present: ReadonlyMap<number, Present>,
-  journalled: Journalled,
-  fold: Fold,
-): Map<number, ParsedLine> {
-  const last = Math.max(0, ...present.keys())
-  const places = new Map<number, ParsedLine>()
-  const ordered: Seqs = { ...fold.ordered }
-  const heads = firstEvents(journalled, ordered)
-  for (let n = fold.position + 1; n <= last; n++) {
-    const copied = journalled.copied.get(n)
-    const line =
-      copied === undefined ? smallest(heads) : parseLine(textOf(copied.bytes, 0, copied.bytes.length), copied.log)
-    if (line === null) return new Map()
-    const there = present.get(n)?.line
-    if (there !== undefined && (there.origin !== line.origin || there.seq !== line.seq)) return new Map()
-    places.set(n, line)
-    ordered[line.origin] = line.seq
-    const next = eventLine(journalled, line.origin, line.seq + 1)
-    if (next === null) heads.delete(line.origin)
-    else heads.set(line.origin, next)
-  }
-  return places
 }
 
 /** The next unordered event of each origin. */

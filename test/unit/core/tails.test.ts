@@ -82,20 +82,24 @@ test('without a line behind it nothing is written: what comes next is for the cl
     assert.equal(restart(filesWith((n) => n <= whole)).position, whole)
 })
 
-test('lines that are not what the journal says are cut, with all behind them', () => {
+test('a line that is not what the journal says is made anew, as are those behind it in its file', () => {
   const wrong = filesWith(() => true)
-  wrong.publications = wrong.publications!.replace('"two"', '"too"')
-  assert.equal(restart(wrong).position, 4)
+  wrong.publications = wrong.publications!.replace('"one"', '"eno"')
   wrong.channels = wrong.channels!.replace('samba', 'choro')
-  assert.equal(restart(wrong).position, 0)
+  assert.deepEqual(restart(wrong), { files: filesWith(() => true), position: 5 })
 })
 
-test('a line at a place that the order does not give it brings nothing else into the files', () => {
-  const line = PUBLIC[4]![1].replace('"n":5', '"n":4')
-  assert.deepEqual(restart({ publications: line }), {
-    files: { channels: '', publications: '', skipped: '' },
-    position: 0,
-  })
+test('a line at a place that the order does not give it brings nothing into the files', () => {
+  const none = { files: { channels: '', publications: '', skipped: '' }, position: 0 }
+  const last = PUBLIC[4]![1]
+  assert.deepEqual(restart({ publications: last.replace('"n":5', '"n":4') }), none)
+  assert.deepEqual(restart({ publications: last.replace('"n":5', '"n":6') }), none)
+})
+
+test('with a line that states the place of another the right one is found', () => {
+  const there = filesWith((n) => n <= 3)
+  const moved = { ...there, publications: there.publications!.replace('"n":2', '"n":3') }
+  assert.deepEqual(restart(moved), { files: { channels: '', publications: '', skipped: '', ...there }, position: 3 })
 })
 
 test('a torn line is cut', () => {
