@@ -41,11 +41,19 @@ export async function checkFiles(
       if (!there.includes(log)) throw new DamageError(`${log}.jsonl is missing`)
       whole.set(log, await checkFile(directory, log, state))
     } catch (error) {
-      if (!(error instanceof DamageError) || state === undefined) throw error
+      if (!(error instanceof DamageError) || state === undefined) {
+        await closeFiles(whole)
+        throw error
+      }
       damaged.push({ log, state, text: error.message })
     }
   }
   return { whole, damaged }
+}
+
+/** Ends the use of checked files. */
+export async function closeFiles(files: ReadonlyMap<string, CheckedFile>): Promise<void> {
+  for (const { handle } of files.values()) await handle.close()
 }
 
 async function checkFile(directory: string, log: string, state: FileState | undefined): Promise<CheckedFile> {

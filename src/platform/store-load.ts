@@ -5,7 +5,7 @@ import { rememberLines } from '../core/remember.ts'
 import { createWindow, WINDOW_POSITIONS, type Window } from '../core/window.ts'
 import type { Application } from '../protocol/service.ts'
 import { DamageError, reading } from './damage.ts'
-import { type CheckedFile, checkFiles, type DamagedFile } from './files-check.ts'
+import { type CheckedFile, checkFiles, closeFiles, type DamagedFile } from './files-check.ts'
 import { NEWLINE, offsetAfter, readRange } from './files-lines.ts'
 import type { Readable } from './files-sums.ts'
 import { type JournalFound, readJournal } from './journal-load.ts'
@@ -50,11 +50,6 @@ export async function loadDirectory(directory: string, rank: number, app: Applic
   return loaded
 }
 
-/** Closes the files of what was loaded. */
-export async function closeLoaded({ files }: Loaded): Promise<void> {
-  for (const { handle } of files.values()) await handle.close()
-}
-
 function nothing(rank: number, text: string): Loaded {
   const journal = { records: [], claims: [], used: [], free: [], next: 1, damage: null }
   return { saved: firstSaved(rank), journal, files: new Map(), damages: [{ of: 'all', text }], recovery: null }
@@ -78,7 +73,7 @@ async function loadSaved(directory: string, rank: number): Promise<Saved | { tex
 async function isEmpty(directory: string): Promise<boolean> {
   const { used } = await findSegments(directory)
   const { whole } = await checkFiles(directory, {})
-  for (const { handle } of whole.values()) await handle.close()
+  await closeFiles(whole)
   return used.length + whole.size === 0
 }
 

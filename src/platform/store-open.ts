@@ -5,7 +5,7 @@ import type { Position } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { PublicFiles, publicPath } from './files.ts'
 import { replaceFile, retryWhenFull, syncPath } from './files-atomic.ts'
-import { describeDamage } from './files-check.ts'
+import { closeFiles, describeDamage } from './files-check.ts'
 import type { Readable } from './files-sums.ts'
 import { Journal } from './journal.ts'
 import { segmentPath } from './journal-segments.ts'
@@ -14,7 +14,7 @@ import type { Log } from './log.ts'
 import { StartError } from './role.ts'
 import { Store } from './store.ts'
 import { type Saved, savedPath, withChecksum } from './store-format.ts'
-import { closeLoaded, type Damage, type Loaded, loadDirectory } from './store-load.ts'
+import { type Damage, type Loaded, loadDirectory } from './store-load.ts'
 import { type Giver, repairFiles, setAside } from './store-mend.ts'
 import { unusable } from './unusable.ts'
 
@@ -74,7 +74,7 @@ async function loadWhole(options: StoreOptions): Promise<Loaded & { recovery: No
       if (!(await others.areThere())) throw await refusal(directory, damages)
       if (!(await setAside(options, loaded))) await others.lend(standingOf(loaded), repairing)
     } finally {
-      await closeLoaded(loaded)
+      await closeFiles(loaded.files)
     }
   }
 }
@@ -112,7 +112,7 @@ async function open(
   loaded: Loaded & { recovery: NonNullable<Loaded['recovery']> },
 ): Promise<{ store: Store; restored: Restored }> {
   const { saved, recovery } = loaded
-  await closeLoaded(loaded)
+  await closeFiles(loaded.files)
   // Before anything else is written, so that content without it is known to be damaged.
   if (loaded.journal.used.length === 0) await save(options, saved)
   const files = new PublicFiles(options)

@@ -46,7 +46,11 @@ export async function startServer(context: RoleContext): Promise<void> {
   onStop(() => lock.release())
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, inlets)
-  const loaded = await load(context, { rank, instance, directory, space, inlets }, sockets.endpoint)
+  const place = { rank, instance, directory, space, inlets }
+  const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
+    await lock.release()
+    throw error
+  })
   run({ context, time, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { readSegment } from '../../../src/core/journal.ts'
 import { StartError } from '../../../src/platform/role.ts'
 import { firstSaved, withChecksum } from '../../../src/platform/store-format.ts'
 import { waitFor } from '../../e2e/support/wait.ts'
@@ -36,11 +37,14 @@ function flip(directory: string, name: string, at: number): void {
   writeFileSync(path, bytes)
 }
 
-const newestSegment = (directory: string): string =>
-  readdirSync(directory)
-    .filter((name) => /^journal-\d+\.jsonl$/.test(name))
-    .sort()
-    .at(-1)!
+/** The last one with anything in it. */
+function newestSegment(directory: string): string {
+  const names = readdirSync(directory).filter((name) => /^journal-\d+\.jsonl$/.test(name))
+  const groups = (name: string): number =>
+    readSegment(readFileSync(join(directory, name)), Number(name.match(/\d+/))).groups
+  const used = names.filter((name) => groups(name) > 1)
+  return used.sort((a, b) => Number(a.match(/\d+/)) - Number(b.match(/\d+/))).at(-1)!
+}
 
 type Kind = 'all' | 'journal' | 'file'
 const DAMAGES: Record<string, { kind: Kind; place: RegExp; damage(directory: string): void }> = {
@@ -84,7 +88,9 @@ const DAMAGES: Record<string, { kind: Kind; place: RegExp; damage(directory: str
     ...{ kind: 'journal', place: /journal-\d+\.jsonl, byte \d+: damaged before commit/ },
     damage: (directory) => {
       const name = newestSegment(directory)
-      flip(directory, name, textOf(directory, name).lastIndexOf('"id"'))
+      const bytes = readFileSync(join(directory, name))
+      const { end } = readSegment(bytes, Number(name.match(/\d+/)))
+      flip(directory, name, bytes.lastIndexOf('"id"', end))
     },
   },
   'a journal that was cut': {

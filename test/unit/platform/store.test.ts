@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { StartError } from '../../../src/platform/role.ts'
 import { FORMAT, withChecksum } from '../../../src/platform/store-format.ts'
-import { fill, newDirectory, removeDirectories, start, textOf } from './store-harness.ts'
+import { copyOf, fill, newDirectory, removeDirectories, start, textOf } from './store-harness.ts'
 
 after(removeDirectories)
 
@@ -49,11 +49,13 @@ test('server.json says what sha256sum says, and registry.json where it stands', 
 })
 
 test('a process that was killed shortens nothing; what only its journal holds comes back', async () => {
-  const directory = newDirectory()
-  const server = await start(directory, { checkpointBytes: 1 << 20 })
+  const running = newDirectory()
+  const server = await start(running, { checkpointBytes: 1 << 20 })
   await fill(server, 50)
-  // No close: as after kill -9. Then a power cut takes what was not fsynced of the public file, and tears a line.
+  // As after kill -9. Then a power cut takes what was not fsynced of the public file, and tears a line.
+  const directory = copyOf(running)
   const { position, digest } = server.replica
+  await server.close()
   const path = join(directory, 'publications.jsonl')
   const whole = readFileSync(path)
   truncateSync(path, whole.length - 1000)
