@@ -12,13 +12,14 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { showChecked } from './checked-json.ts'
 import { publicPath } from './files.ts'
 import { replaceFile, retryWhenFull, syncPath } from './files-atomic.ts'
 import type { DamagedFile } from './files-check.ts'
 import { readRange } from './files-lines.ts'
 import { segmentPath } from './journal-segments.ts'
 import type { Log } from './log.ts'
-import { savedPath, withChecksum } from './store-format.ts'
+import { savedPath } from './store-format.ts'
 import type { Loaded } from './store-load.ts'
 
 /** Bytes that are asked for at a time. */
@@ -73,7 +74,7 @@ async function setJournalAside({ directory, log }: MendOptions, loaded: Loaded, 
   const isSegment = (name: string): boolean => journal.used.some((number) => segmentPath('', number) === name)
   const aside = await moveAside(directory, isSegment)
   const begun = { ...saved, journal: [{ segment: journal.next, groups: 0, bytes: 0 }] }
-  await replaceFile(savedPath(directory), withChecksum(begun))
+  await replaceFile(savedPath(directory), showChecked(begun))
   const { position } = saved.checkpoint
   log.error(
     { aside, position },

@@ -3,6 +3,7 @@ import { stat, truncate } from 'node:fs/promises'
 import type { Restored } from '../core/replica.ts'
 import type { Position } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
+import { showChecked } from './checked-json.ts'
 import { PublicFiles, publicPath } from './files.ts'
 import { replaceFile, retryWhenFull, syncPath } from './files-atomic.ts'
 import { closeFiles, describeDamage } from './files-check.ts'
@@ -13,7 +14,7 @@ import type { WriterOptions } from './journal-writer.ts'
 import type { Log } from './log.ts'
 import { StartError } from './role.ts'
 import { Store } from './store.ts'
-import { type Saved, savedPath, withChecksum } from './store-format.ts'
+import { type Saved, savedPath } from './store-format.ts'
 import { type Damage, type Loaded, loadDirectory } from './store-load.ts'
 import { type Giver, repairFiles, setAside } from './store-mend.ts'
 import { unusable } from './unusable.ts'
@@ -130,7 +131,7 @@ async function open(
 }
 
 const save = ({ directory, onFull }: StoreOptions, saved: Saved): Promise<void> =>
-  retryWhenFull(() => replaceFile(savedPath(directory), withChecksum(saved)), onFull)
+  retryWhenFull(() => replaceFile(savedPath(directory), showChecked(saved)), onFull)
 
 /** Cuts what no journal vouches for. */
 async function cut({ directory, log: output }: StoreOptions, log: string, length: number): Promise<void> {

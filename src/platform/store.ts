@@ -5,13 +5,14 @@
 import { CHECKPOINT_STEPS, type CheckpointStep } from '../core/checkpoint.ts'
 import type { Effect } from '../core/types.ts'
 import type { Query } from '../protocol/service.ts'
+import { showChecked } from './checked-json.ts'
 import type { PublicFiles } from './files.ts'
 import { replaceFile, retryWhenFull } from './files-atomic.ts'
 import { type CopiedLines, copyLines, type Hint } from './files-copy.ts'
 import { type Page, queryLines } from './files-query.ts'
 import type { Readable } from './files-sums.ts'
 import type { Journal } from './journal.ts'
-import { FORMAT, registryPath, type Saved, savedPath, sha256Of, withChecksum } from './store-format.ts'
+import { FORMAT, registryPath, type Saved, savedPath, sha256Of } from './store-format.ts'
 import type { StoreOptions } from './store-open.ts'
 
 type CheckpointEffect = Extract<Effect, { type: 'checkpoint' }>
@@ -59,7 +60,7 @@ export class Store {
       journal: () => rotated,
       files: sync,
       registry: () => this.#replace(registryPath(directory), registry),
-      server: () => this.#replace(savedPath(directory), withChecksum(saved)),
+      server: () => this.#replace(savedPath(directory), showChecked(saved)),
       forget: () => this.#journal.forget(number),
     }
     const run = async (): Promise<void> => {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Persisted, readPersisted } from '../core/ref_state.ts'
+import { readChecked, showChecked } from '../platform/checked-json.ts'
 import { replaceFileSync } from '../platform/files-atomic.ts'
 import { StartError } from '../platform/role.ts'
 
@@ -20,7 +21,7 @@ export function loadState(path: string): Persisted | null {
     throw new StartError(`${path} cannot be read: ${(error as Error).message}`)
   }
   try {
-    return readPersisted(JSON.parse(text))
+    return readPersisted(readChecked(text))
   } catch (error) {
     const why = (error as Error).message.replace(/\s+/g, ' ')
     throw new StartError(
@@ -30,5 +31,4 @@ export function loadState(path: string): Persisted | null {
 }
 
 /** Writes the state; durable when it returns. */
-export const saveState = (path: string, state: Persisted): void =>
-  replaceFileSync(path, `${JSON.stringify(state, null, 2)}\n`)
+export const saveState = (path: string, state: Persisted): void => replaceFileSync(path, showChecked(state))

@@ -4,8 +4,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readSegment } from '../../../src/core/journal.ts'
+import { showChecked } from '../../../src/platform/checked-json.ts'
 import { StartError } from '../../../src/platform/role.ts'
-import { firstSaved, withChecksum } from '../../../src/platform/store-format.ts'
+import { firstSaved } from '../../../src/platform/store-format.ts'
 import { waitFor } from '../../e2e/support/wait.ts'
 import {
   copyOf,
@@ -78,7 +79,7 @@ const DAMAGES: Record<string, { kind: Kind; place: RegExp; damage(directory: str
   },
   'server.json of another rank': {
     ...{ kind: 'all', place: /server\.json is of rank 2, not 1/ },
-    damage: (directory) => writeFileSync(join(directory, 'server.json'), withChecksum(firstSaved(2))),
+    damage: (directory) => writeFileSync(join(directory, 'server.json'), showChecked(firstSaved(2))),
   },
   'a journal with another byte': {
     ...{ kind: 'journal', place: /journal-\d+\.jsonl, byte 0: damaged before commit 2 at byte \d+/ },

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { showChecked } from '../../../src/platform/checked-json.ts'
 import { StartError } from '../../../src/platform/role.ts'
-import { FORMAT, withChecksum } from '../../../src/platform/store-format.ts'
+import { FORMAT } from '../../../src/platform/store-format.ts'
 import { copyOf, fill, newDirectory, removeDirectories, start, textOf } from './store-harness.ts'
 
 after(removeDirectories)
@@ -93,10 +94,7 @@ test('without its snapshot the state comes from the public lines', async () => {
 })
 
 test('a directory of another version is left alone', async () => {
-  for (const text of [
-    withChecksum({ format: FORMAT + 1, rank: 1, anything: true }),
-    JSON.stringify({ format: 1, rank: 1, checkpoint: {}, files: {} }),
-  ]) {
+  for (const text of [showChecked({ format: FORMAT + 1, rank: 1, anything: true })]) {
     const directory = newDirectory()
     writeFileSync(join(directory, 'server.json'), text)
     await assert.rejects(

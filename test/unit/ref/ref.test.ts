@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createRefState, type Persisted, readPersisted } from '../../../src/core/ref_state.ts'
+import { showChecked } from '../../../src/platform/checked-json.ts'
 import { createLog } from '../../../src/platform/log.ts'
 import { StartError } from '../../../src/platform/role.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
@@ -135,7 +136,9 @@ test('the state file is read as it was written, and a damaged one is left alone'
   }
   saveState(path, state)
   assert.deepEqual(loadState(path), readPersisted({ ...state }))
-  for (const text of ['', '{"ranks":[1', '[]', '{"ranks":["x"],"names":{},"view":null,"settled":true}']) {
+  const good = readFileSync(path, 'utf8')
+  const wrong = showChecked({ ...state, ranks: ['x'] })
+  for (const text of ['', '[]', wrong, good.slice(0, -9), good.replace('"1": 7', '"1": 6')]) {
     writeFileSync(path, text)
     assert.throws(
       () => loadState(path),
