@@ -11,7 +11,7 @@
  * they are worked off in order and keep replies coming.
  *
  * Limits: at most MAX_ATTEMPTS times in all, and after GIVE_UP_MS it is given up, so the table is bounded in time as it
- * is in number and bytes. Workers may see a request more than once; ours tell by its id.
+ * is in bytes and in requests, each of a batch counted: what waits is how long a newcomer has to wait. Workers may see a request more than once; ours tell by its id.
  */
 
 export type Request = {
@@ -22,6 +22,8 @@ export type Request = {
   /** The client's identity and whatever else came before the empty delimiter. */
   readonly route: readonly Buffer[]
   readonly body: Buffer
+  /** How many requests the body has. */
+  readonly count: number
   /** When it came, was first sent to a worker and was last sent to one, milliseconds; the latter once `attempts` > 0. */
   readonly cameAt: number
   firstSentAt: number
@@ -46,6 +48,7 @@ export class Dispatch {
   readonly #waiting = new Map<number, Request>()
   readonly #backEnds: Heard[] = []
   #bytes = 0
+  #requests = 0
   #lastNumber = 0
 
   constructor(limits: DispatchLimits) {
@@ -53,12 +56,13 @@ export class Dispatch {
   }
 
   /** Takes a request in; it still has to be sent. */
-  add(backEnd: number, route: readonly Buffer[], body: Buffer, now: number): Request {
+  add(backEnd: number, route: readonly Buffer[], body: Buffer, count: number, now: number): Request {
     const number = ++this.#lastNumber
     const unsent = { firstSentAt: 0, sentAt: 0, attempts: 0, done: false }
-    const request: Request = { number, backEnd, route, body, cameAt: now, ...unsent }
+    const request: Request = { number, backEnd, route, body, count, cameAt: now, ...unsent }
     this.#waiting.set(number, request)
     this.#bytes += sizeOf(request)
+    this.#requests += count
     return request
   }
 
@@ -85,6 +89,7 @@ export class Dispatch {
     request.done = true
     this.#waiting.delete(request.number)
     this.#bytes -= sizeOf(request)
+    this.#requests -= request.count
   }
 
   /**
@@ -108,9 +113,10 @@ export class Dispatch {
 
   /** Whether no more should be taken in. */
   get full(): boolean {
-    return this.#waiting.size >= this.#limits.maxRequests || this.#bytes >= this.#limits.maxBytes
+    return this.#requests >= this.#limits.maxRequests || this.#bytes >= this.#limits.maxBytes
   }
 
+  /** Messages in the table. */
   get size(): number {
     return this.#waiting.size
   }

@@ -114,6 +114,16 @@ export function cutAt(log: OriginLog, seal: number): void {
   log.stable = Math.min(log.stable, seal)
 }
 
+/** Roughly how many bytes the lines of events `from` to `to` have: one in 256 stands for its neighbours. */
+export function roughBytes(log: OriginLog, from: number, to: number): number {
+  let bytes = 0
+  for (let seq = from; seq <= to; seq += 256) {
+    const event = eventAt(log, seq)
+    bytes += (event.end - event.start) * Math.min(256, to + 1 - seq)
+  }
+  return bytes
+}
+
 /** The lines and heads of events `from` to at most `to`, about `maxBytes` in all. */
 export function takeBatch(log: OriginLog, from: number, to: number, maxBytes: number): { head: Head[]; lines: Buffer } {
   const head: Head[] = []
