@@ -21,10 +21,10 @@ export type Broker = {
 const MAX_REQUESTS = 20_000
 const MAX_BYTES = 64 << 20
 /** Messages taken ahead from each client, and replies on their way to each; of up to 1 MiB, so few. */
-const CLIENT_QUEUE = 32
-const REPLY_QUEUE = 64
+const CLIENT_QUEUE = 8
+const REPLY_QUEUE = 8
 /** Bounds of the replies for which clients have no room yet. */
-const OUTBOX = { clientBytes: 4 << 20, clientMessages: MAX_REQUESTS, bytes: 64 << 20 }
+const OUTBOX = { clientBytes: 4 << 20, clientMessages: MAX_REQUESTS, bytes: 32 << 20 }
 /** How long the last replies may take to leave. */
 const LINGER_MS = 500
 const SWEEP_MS = 25

@@ -7,12 +7,15 @@
  *
  * Idea: a request is sent again when it has waited for `redispatchMs` since it was last sent and there is evidence that
  * it is lost: it was *overtaken* (another request of the same back end, first sent at least OVERTAKEN_MS later, has been
- * answered), or all is *silent* (no reply at all from that back end for `redispatchMs`). Long queues are no evidence:
- * they are worked off in order and keep replies coming.
+ * answered), or all is *silent* (no reply at all from that back end for `redispatchMs`). Long queues are no evidence, so
+ * what is usual is not counted: both times are longer by what replies have taken of late, when that is long. With large
+ * messages and slow disks replies come in bursts, seconds apart, and from one worker seconds later than from another.
  *
  * Limits: at most MAX_ATTEMPTS times in all, and after GIVE_UP_MS it is given up, so the table is bounded in time as it
  * is in bytes and in requests, each of a batch counted: what waits is how long a newcomer has to wait. Workers may see a request more than once; ours tell by its id.
  */
+
+import { Pace } from '../core/pace.ts'
 
 export type Request = {
   /** 1, 2, 3 … */
@@ -40,7 +43,7 @@ export const MAX_ATTEMPTS = 5
 export const GIVE_UP_MS = 10_000
 export const OVERTAKEN_MS = 100
 
-type Heard = { repliedAt: number; answeredSentAt: number }
+type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
 
 export class Dispatch {
   readonly #limits: DispatchLimits
@@ -80,6 +83,7 @@ export class Dispatch {
     heard.repliedAt = now
     // Which attempt this answers is not known; the first is the cautious assumption.
     heard.answeredSentAt = Math.max(heard.answeredSentAt, request.firstSentAt)
+    heard.pace.answered(now - request.firstSentAt, now)
     this.remove(request)
     return request
   }
@@ -129,12 +133,14 @@ export class Dispatch {
     const { attempts, sentAt, backEnd } = request
     const { redispatchMs } = this.#limits
     if (attempts === 0 || attempts >= MAX_ATTEMPTS || now - sentAt < redispatchMs) return false
-    const { repliedAt, answeredSentAt } = this.#heard(backEnd)
-    return answeredSentAt >= sentAt + OVERTAKEN_MS || now - repliedAt >= redispatchMs
+    const { repliedAt, answeredSentAt, pace } = this.#heard(backEnd)
+    const usual = pace.ms(now)
+    return answeredSentAt >= sentAt + Math.max(OVERTAKEN_MS, usual) || now - repliedAt >= redispatchMs + usual
   }
 
   #heard(backEnd: number): Heard {
-    this.#backEnds[backEnd] ??= { repliedAt: Number.NEGATIVE_INFINITY, answeredSentAt: Number.NEGATIVE_INFINITY }
+    const never = Number.NEGATIVE_INFINITY
+    this.#backEnds[backEnd] ??= { repliedAt: never, answeredSentAt: never, pace: new Pace() }
     return this.#backEnds[backEnd]
   }
 }

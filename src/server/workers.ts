@@ -16,7 +16,9 @@ import type { ClusterTime } from './time.ts'
 
 /** Requests without an answer, and bytes of their bodies, above which no more are read. */
 const MOST_UNANSWERED = 20_000
-const MOST_BYTES = 32 << 20
+const MOST_BYTES = 16 << 20
+/** Bytes read in one turn of the event loop: what they make is written and sent on in one go. */
+const BYTES_PER_TURN = 2 << 20
 /** Messages read ahead from a broker, and replies on their way to it; of up to 1 MiB, so few. */
 const REQUEST_QUEUE = 64
 const REPLY_QUEUE = 64
@@ -54,11 +56,15 @@ export function createWorkers(options: WorkersOptions): Workers {
   let draining = false
   let unanswered = 0
   let bytes = 0
+  let bytesInTurn = 0
   let waiting: (() => void)[] = []
 
   const isFull = (): boolean => unanswered >= MOST_UNANSWERED || bytes >= MOST_BYTES
-  const pause = (): Promise<void> | null =>
-    draining || isFull() ? new Promise((resolve) => waiting.push(resolve)) : null
+  const pause = (): Promise<void> | null => {
+    if (draining || isFull()) return new Promise((resolve) => waiting.push(resolve))
+    if (bytesInTurn < BYTES_PER_TURN) return null
+    return new Promise((resolve) => setImmediate(resolve))
+  }
   const resume = (): void => {
     const woken = waiting
     waiting = []
@@ -77,6 +83,8 @@ export function createWorkers(options: WorkersOptions): Workers {
     const batch = takeBody(message.body, complain, (done) => replies.add(() => reply(done)))
     unanswered += batch.requests.length
     bytes += size
+    if (bytesInTurn === 0) setImmediate(() => (bytesInTurn = 0))
+    bytesInTurn += size
     options.onRequests(toRequests(batch, message.stamp))
   }
   return {

@@ -9,7 +9,9 @@ const plan = JSON.parse(process.argv[2]!) as FloodPlan
 const report: FloodReport = { sent: 0, okay: [], refused: {}, unanswered: 0 }
 const until = Date.now() + plan.seconds * 1000
 /** How long the last replies are waited for. */
-const LAST_REPLIES_MS = 20_000
+const LAST_REPLIES_MS = 10_000
+/** How long a call is tried. */
+const DEADLINE_MS = 10_000
 
 process.on('disconnect', () => process.exit(1))
 if (plan.kind === 'library') await floodByLibrary()
@@ -31,7 +33,7 @@ async function floodByLibrary(): Promise<void> {
       const number = report.sent++
       const { service, data } = requestOf(number)
       try {
-        note(number, await client.call(service, data))
+        note(number, await client.call(service, data, { deadlineMs: DEADLINE_MS }))
       } catch (error) {
         if (!(error instanceof CallError)) throw error
         note(number, { status: 'erro', code: error.code })
