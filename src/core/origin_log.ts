@@ -93,8 +93,8 @@ export function releaseUpTo(log: OriginLog, seq: number): void {
   if (skip <= log.skip) return
   for (let i = log.skip; i < skip; i++) log.bytes -= lengthOf(log.events[i]!)
   log.skip = skip
-  // Cutting the array costs its length, so it is done only when half of it is gone.
-  if (skip < 512 || skip * 2 < log.events.length) return
+  // Cutting the array costs its length, so it is done only when half of it is gone; a few large events are much memory.
+  if (skip < 16 || skip * 2 < log.events.length) return
   log.events.splice(0, skip)
   log.first += skip
   log.skip = 0
