@@ -19,7 +19,7 @@ export type Broker = {
  * in about a second: with more, whoever comes next waits longer, and nobody is served any faster.
  */
 const MAX_REQUESTS = 20_000
-const MAX_BYTES = 64 << 20
+const MAX_BYTES = 32 << 20
 /** Messages taken ahead from each client, and replies on their way to each; of up to 1 MiB, so few. */
 const CLIENT_QUEUE = 8
 const REPLY_QUEUE = 8

@@ -39,7 +39,7 @@ export const DEFAULT_OPTIONS: Options = {
   checkpointBytes: 32 << 20,
   lagBytes: 48 << 20,
   unorderedEvents: 50_000,
-  unorderedBytes: 24 << 20,
+  unorderedBytes: 16 << 20,
   windowPositions: 1_000_000,
 }
 

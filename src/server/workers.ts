@@ -16,9 +16,9 @@ import type { ClusterTime } from './time.ts'
 
 /** Requests without an answer, and bytes of their bodies, above which no more are read. */
 const MOST_UNANSWERED = 20_000
-const MOST_BYTES = 16 << 20
+const MOST_BYTES = 8 << 20
 /** Bytes read in one turn of the event loop: what they make is written and sent on in one go. */
-const BYTES_PER_TURN = 2 << 20
+const BYTES_PER_TURN = 1 << 20
 /** Messages read ahead from a broker, and replies on their way to it; of up to 1 MiB, so few. */
 const REQUEST_QUEUE = 64
 const REPLY_QUEUE = 64
