@@ -55,7 +55,10 @@ const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
     think: 60,
     doubledRequests: 0.02,
   },
-  options: { requestTimeoutMs: 5000, checkpointBytes: 20_000, windowPositions: 4096, lagBytes: 1 << 20 },
+  options: {
+    ...{ requestTimeoutMs: 5000, checkpointBytes: 20_000, windowPositions: 4096, lagBytes: 1 << 20 },
+    ...{ unorderedEvents: 2000, unorderedBytes: 256 << 10 },
+  },
 }
 
 type Drawn = Partial<Weather> & { slow?: number }

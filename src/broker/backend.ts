@@ -16,11 +16,12 @@ export type BackEndOptions = {
 
 /** Most requests that are in the writer and can no longer be taken back. */
 const WRITER_AHEAD = 8
-/** Requests queued to one worker. */
-const WORKER_QUEUE = 1000
+/** Messages queued to one worker, and replies read ahead from one; of up to 1 MiB, so not many. */
+const WORKER_QUEUE = 128
+const REPLY_QUEUE = 64
 
 export async function createBackEnd(options: BackEndOptions): Promise<BackEnd> {
-  const socket = createSocket('dealer', { sendHighWaterMark: WORKER_QUEUE })
+  const socket = createSocket('dealer', { sendHighWaterMark: WORKER_QUEUE, receiveHighWaterMark: REPLY_QUEUE })
   const writer = createWriter(socket)
   const line = new WaitingLine(writer, options.toFrames)
   let workers = 0

@@ -1,7 +1,16 @@
-/** The two occasions on which the broker looks into a body: routing by service, and refusing a request itself. */
+/** The occasions on which the broker looks into a body: counting, routing by service, and refusing a request itself. */
 import { decode, encode } from '../protocol/codec.ts'
 import { type Envelope, errorReply, isMap, readBody, replyEnvelope } from '../protocol/envelope.ts'
 import { refuse } from '../protocol/errors.ts'
+import { LIMITS } from '../protocol/limits.ts'
+
+/** How many requests a body has, from its first bytes alone: what a batch says of itself, at most what is allowed. */
+export function requestsIn(body: Buffer): number {
+  const first = body[0] ?? 0
+  if (first >= 0x90 && first <= 0x9f) return Math.max(1, first & 0x0f)
+  if (first !== 0xdc || body.length < 3) return 1
+  return Math.min(Math.max(1, body.readUInt16BE(1)), LIMITS.batchEnvelopes)
+}
 
 /**
  * The service that a body asks for.

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from '../platform/config.ts'
 import type { Log } from '../platform/log.ts'
-import { bindSocket, createSocket, createWriter, readLoop } from '../platform/sockets.ts'
+import { bindSocket, createSocket, readLoop } from '../platform/sockets.ts'
 import { type BackEnd, createBackEnd } from './backend.ts'
+import { Outbox } from './outbox.ts'
 import { Traffic } from './traffic.ts'
 
 export type BrokerConfig = Pick<Config, 'bindHost' | 'brokerPort' | 'brokerBackPort' | 'brokerRoutes' | 'redispatchMs'>
@@ -13,11 +14,17 @@ export type Broker = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Bounds of what waits for a reply; then the front is not read and clients feel it. */
-const MAX_REQUESTS = 10_000
-const MAX_BYTES = 64 << 20
-/** Messages taken ahead from each client; of up to 1 MiB, so few. */
-const CLIENT_QUEUE = 64
+/**
+ * Bounds of what waits for a reply; then the front is not read and clients feel it. As many requests as a cluster answers
+ * in about a second: with more, whoever comes next waits longer, and nobody is served any faster.
+ */
+const MAX_REQUESTS = 20_000
+const MAX_BYTES = 32 << 20
+/** Messages taken ahead from each client, and replies on their way to each; of up to 1 MiB, so few. */
+const CLIENT_QUEUE = 8
+const REPLY_QUEUE = 8
+/** Bounds of the replies for which clients have no room yet. */
+const OUTBOX = { clientBytes: 4 << 20, clientMessages: MAX_REQUESTS, bytes: 32 << 20 }
 /** How long the last replies may take to leave. */
 const LINGER_MS = 500
 const SWEEP_MS = 25
@@ -29,13 +36,22 @@ export async function startBroker(
   log: Log,
   onWorkers: (workers: number) => void,
 ): Promise<Broker> {
-  const front = createSocket('router', { receiveHighWaterMark: CLIENT_QUEUE, linger: LINGER_MS, heartbeats: false })
-  const toClients = createWriter(front, { onDrop: () => traffic.counts.undeliverable++ })
+  const front = createSocket('router', {
+    receiveHighWaterMark: CLIENT_QUEUE,
+    sendHighWaterMark: REPLY_QUEUE,
+    linger: LINGER_MS,
+    heartbeats: false,
+  })
+  const outbox = new Outbox({
+    limits: OUTBOX,
+    send: (frames) => front.send(frames),
+    onDrop: () => traffic.counts.undeliverable++,
+  })
   const traffic = new Traffic({
     boot: randomBytes(8),
     limits: { redispatchMs: config.redispatchMs, maxRequests: MAX_REQUESTS, maxBytes: MAX_BYTES },
     log,
-    toClient: (frames) => toClients.send(frames),
+    toClient: (frames) => outbox.send(frames),
   })
   const backEnds = await startBackEnds(config, traffic, log, onWorkers)
   const endpoint = await bindSocket(front, `tcp://${config.bindHost}:${config.brokerPort}`)
@@ -52,6 +68,7 @@ export async function startBroker(
   })
   const sweep = (): void => {
     traffic.sweep(Date.now())
+    outbox.flush()
     if (!stopping && !traffic.full) resume()
   }
   const timers = [setInterval(sweep, SWEEP_MS), setInterval(() => traffic.summarise(), SUMMARY_MS)]
@@ -60,7 +77,8 @@ export async function startBroker(
     async stop(graceMs) {
       stopping = true
       const until = Date.now() + graceMs
-      while (traffic.unanswered > 0 && Date.now() < until) await new Promise((next) => setTimeout(next, SWEEP_MS))
+      while (traffic.unanswered + outbox.bytes > 0 && Date.now() < until)
+        await new Promise((next) => setTimeout(next, SWEEP_MS))
       for (const timer of timers) clearInterval(timer)
       traffic.summarise()
       front.close()

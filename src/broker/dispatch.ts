@@ -7,12 +7,15 @@
  *
  * Idea: a request is sent again when it has waited for `redispatchMs` since it was last sent and there is evidence that
  * it is lost: it was *overtaken* (another request of the same back end, first sent at least OVERTAKEN_MS later, has been
- * answered), or all is *silent* (no reply at all from that back end for `redispatchMs`). Long queues are no evidence:
- * they are worked off in order and keep replies coming.
+ * answered), or all is *silent* (no reply at all from that back end for `redispatchMs`). Long queues are no evidence, so
+ * what is usual is not counted: both times are longer by what replies have taken of late, when that is long. With large
+ * messages and slow disks replies come in bursts, seconds apart, and from one worker seconds later than from another.
  *
  * Limits: at most MAX_ATTEMPTS times in all, and after GIVE_UP_MS it is given up, so the table is bounded in time as it
- * is in number and bytes. Workers may see a request more than once; ours tell by its id.
+ * is in bytes and in requests, each of a batch counted: what waits is how long a newcomer has to wait. Workers may see a request more than once; ours tell by its id.
  */
+
+import { Pace } from '../core/pace.ts'
 
 export type Request = {
   /** 1, 2, 3 … */
@@ -22,6 +25,8 @@ export type Request = {
   /** The client's identity and whatever else came before the empty delimiter. */
   readonly route: readonly Buffer[]
   readonly body: Buffer
+  /** How many requests the body has. */
+  readonly count: number
   /** When it came, was first sent to a worker and was last sent to one, milliseconds; the latter once `attempts` > 0. */
   readonly cameAt: number
   firstSentAt: number
@@ -38,7 +43,7 @@ export const MAX_ATTEMPTS = 5
 export const GIVE_UP_MS = 10_000
 export const OVERTAKEN_MS = 100
 
-type Heard = { repliedAt: number; answeredSentAt: number }
+type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
 
 export class Dispatch {
   readonly #limits: DispatchLimits
@@ -46,6 +51,7 @@ export class Dispatch {
   readonly #waiting = new Map<number, Request>()
   readonly #backEnds: Heard[] = []
   #bytes = 0
+  #requests = 0
   #lastNumber = 0
 
   constructor(limits: DispatchLimits) {
@@ -53,12 +59,13 @@ export class Dispatch {
   }
 
   /** Takes a request in; it still has to be sent. */
-  add(backEnd: number, route: readonly Buffer[], body: Buffer, now: number): Request {
+  add(backEnd: number, route: readonly Buffer[], body: Buffer, count: number, now: number): Request {
     const number = ++this.#lastNumber
     const unsent = { firstSentAt: 0, sentAt: 0, attempts: 0, done: false }
-    const request: Request = { number, backEnd, route, body, cameAt: now, ...unsent }
+    const request: Request = { number, backEnd, route, body, count, cameAt: now, ...unsent }
     this.#waiting.set(number, request)
     this.#bytes += sizeOf(request)
+    this.#requests += count
     return request
   }
 
@@ -76,6 +83,7 @@ export class Dispatch {
     heard.repliedAt = now
     // Which attempt this answers is not known; the first is the cautious assumption.
     heard.answeredSentAt = Math.max(heard.answeredSentAt, request.firstSentAt)
+    heard.pace.answered(now - request.firstSentAt, now)
     this.remove(request)
     return request
   }
@@ -85,6 +93,7 @@ export class Dispatch {
     request.done = true
     this.#waiting.delete(request.number)
     this.#bytes -= sizeOf(request)
+    this.#requests -= request.count
   }
 
   /**
@@ -108,9 +117,10 @@ export class Dispatch {
 
   /** Whether no more should be taken in. */
   get full(): boolean {
-    return this.#waiting.size >= this.#limits.maxRequests || this.#bytes >= this.#limits.maxBytes
+    return this.#requests >= this.#limits.maxRequests || this.#bytes >= this.#limits.maxBytes
   }
 
+  /** Messages in the table. */
   get size(): number {
     return this.#waiting.size
   }
@@ -123,12 +133,14 @@ export class Dispatch {
     const { attempts, sentAt, backEnd } = request
     const { redispatchMs } = this.#limits
     if (attempts === 0 || attempts >= MAX_ATTEMPTS || now - sentAt < redispatchMs) return false
-    const { repliedAt, answeredSentAt } = this.#heard(backEnd)
-    return answeredSentAt >= sentAt + OVERTAKEN_MS || now - repliedAt >= redispatchMs
+    const { repliedAt, answeredSentAt, pace } = this.#heard(backEnd)
+    const usual = pace.ms(now)
+    return answeredSentAt >= sentAt + Math.max(OVERTAKEN_MS, usual) || now - repliedAt >= redispatchMs + usual
   }
 
   #heard(backEnd: number): Heard {
-    this.#backEnds[backEnd] ??= { repliedAt: Number.NEGATIVE_INFINITY, answeredSentAt: Number.NEGATIVE_INFINITY }
+    const never = Number.NEGATIVE_INFINITY
+    this.#backEnds[backEnd] ??= { repliedAt: never, answeredSentAt: never, pace: new Pace() }
     return this.#backEnds[backEnd]
   }
 }

@@ -5,7 +5,7 @@
 import type { Log } from '../platform/log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { stampClock, stampedBy, stampNumber, writeStamp } from '../protocol/stamp.ts'
-import { serviceOf, unavailableReply } from './bodies.ts'
+import { requestsIn, serviceOf, unavailableReply } from './bodies.ts'
 import { Dispatch, type DispatchLimits, type Request } from './dispatch.ts'
 import { readClient, readWorker } from './frames.ts'
 
@@ -81,7 +81,7 @@ export class Traffic {
     const { route, body } = message
     const index = this.routes.size === 0 ? MAIN : (this.routes.get(serviceOf(body) ?? '') ?? MAIN)
     const outlet = this.outlets[index]!
-    const request = this.#dispatch.add(index, route, body, now)
+    const request = this.#dispatch.add(index, route, body, requestsIn(body), now)
     this.#log.debug({ request: request.number, bytes: body.length, to: outlet.name }, 'request')
     // The front never waits for a routed back end: what the others are asked is behind it.
     if (index !== MAIN && outlet.waiting >= MAX_WAITING) {

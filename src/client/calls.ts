@@ -6,9 +6,11 @@
  * number that travels in a frame of its own before the empty delimiter, where brokers and workers leave it alone.
  *
  * A call without a reply is sent again under the same id, so it has one effect however often it arrives. That happens
- * when later batches are answered or all is silent, not by age alone: a busy cluster must not be fed more.
+ * when later batches are answered or all is silent, not by age alone, and the longer replies take of late the later: a
+ * busy cluster must not be fed more.
  */
 
+import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Data, type Envelope, isMap } from '../protocol/envelope.ts'
 import { encodeBatches } from './batches.ts'
@@ -40,7 +42,7 @@ type Batch = {
   /** Its calls travel in a newer batch. */
   stale: boolean
 }
-type Heard = { repliedAt: number; answeredSentAt: number }
+type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
 
 export type CallTableOptions = {
   clock: Clock
@@ -79,7 +81,11 @@ export class CallTable {
 
   constructor(options: CallTableOptions) {
     this.#options = options
-    this.#brokers = Array.from({ length: options.brokers }, () => ({ repliedAt: 0, answeredSentAt: 0 }))
+    this.#brokers = Array.from({ length: options.brokers }, () => ({
+      repliedAt: 0,
+      answeredSentAt: 0,
+      pace: new Pace(),
+    }))
   }
 
   /** Calls that wait for their reply. */
@@ -118,6 +124,7 @@ export class CallTable {
     // The reply to an attempt after another has been answered.
     if (batch === undefined) return null
     broker.answeredSentAt = Math.max(broker.answeredSentAt, batch.sentAt)
+    broker.pace.answered(now - batch.sentAt, now)
     const { calls } = batch
     const reply = decode(body)
     if (Array.isArray(reply) && reply.length !== calls.length)
@@ -209,9 +216,11 @@ export class CallTable {
   }
 
   #isOverdue(batch: Batch, now: number): boolean {
-    const { repliedAt, answeredSentAt } = this.#brokers[batch.broker]!
-    const silent = now - repliedAt >= FIRST_WAIT_MS
-    return silent || answeredSentAt >= batch.sentAt + OVERTAKEN_MS || now - batch.sentAt >= PATIENCE_MS
+    const { repliedAt, answeredSentAt, pace } = this.#brokers[batch.broker]!
+    const usual = pace.ms(now)
+    const silent = now - repliedAt >= FIRST_WAIT_MS + usual
+    const overtaken = answeredSentAt >= batch.sentAt + Math.max(OVERTAKEN_MS, usual)
+    return silent || overtaken || now - batch.sentAt >= Math.max(PATIENCE_MS, 2 * usual)
   }
 
   #resend(batch: Batch, number: number, now: number): void {

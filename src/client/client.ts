@@ -39,7 +39,8 @@ export type Client = {
   /**
    * Sends a request, again if need be, until it is answered.
    * @returns the reply's data
-   * @throws {CallError} when it was refused, or not answered in time (code `timeout`)
+   * @throws {CallError} when it was refused, or not answered in time (code `timeout`), or at once when 100,000 calls of
+   * this client wait already (code `unavailable`)
    */
   call(service: string, data: Data, options?: CallOptions): Promise<Data>
   /** What is published on a topic, from now on; the topic is compared as a whole and repeats are left out. */
@@ -50,6 +51,9 @@ export type Client = {
 
 const DEADLINE_MS = 15_000
 const SWEEP_MS = 50
+/** Calls without an answer; far more than a cluster answers in the time that a call has. */
+const MOST_PENDING = 100_000
+const TOO_MANY = `more than ${MOST_PENDING} calls wait for an answer`
 
 export function connect(options: ClientOptions): Client {
   const clock = createClock()
@@ -124,6 +128,7 @@ export function connect(options: ClientOptions): Client {
   return {
     call(service, data, { id, deadlineMs = DEADLINE_MS } = {}) {
       if (closing !== null) return Promise.reject(new CallError('unavailable', 'the client is closed', false))
+      if (table.pending >= MOST_PENDING) return Promise.reject(new CallError('unavailable', TOO_MANY, true))
       if (!isMap(data)) return Promise.reject(new CallError('bad_request', 'data must be a map', false))
       return new Promise((resolve, reject) => {
         const now = Date.now()

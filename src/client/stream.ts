@@ -1,23 +1,30 @@
-/** A bounded queue that is read with `for await`. */
+/** A queue that is read with `for await`, bounded in number and in bytes. */
 
 export type Stream<T> = {
-  /** @returns false when the queue was full and its oldest half was dropped */
-  push(item: T): boolean
+  /**
+   * @param bytes what the item takes, roughly
+   * @returns how many were dropped: none, or the oldest half when it was full
+   */
+  push(item: T, bytes: number): number
   end(): void
   /** @param onReturn called when the reader leaves its loop */
   iterate(onReturn: () => void): AsyncIterator<T>
 }
 
-const CAPACITY = 100_000
+const MOST_ITEMS = 100_000
+/** As they came; decoded they take a few times as much. */
+const MOST_BYTES = 32 << 20
 
 export function createStream<T>(): Stream<T> {
-  let items: T[] = []
+  let items: { item: T; bytes: number }[] = []
   let head = 0
+  let held = 0
   let ended = false
   let waiting: ((result: IteratorResult<T>) => void)[] = []
 
   const take = (): T => {
-    const item = items[head++]!
+    const { item, bytes } = items[head++]!
+    held -= bytes
     if (head === items.length) {
       items = []
       head = 0
@@ -25,18 +32,22 @@ export function createStream<T>(): Stream<T> {
     return item
   }
   return {
-    push(item) {
-      if (ended) return true
+    push(item, bytes) {
+      if (ended) return 0
       const reader = waiting.shift()
       if (reader !== undefined) {
         reader({ done: false, value: item })
-        return true
+        return 0
       }
-      items.push(item)
-      if (items.length - head < CAPACITY) return true
-      items = items.slice(head + CAPACITY / 2)
+      items.push({ item, bytes })
+      held += bytes
+      const waits = items.length - head
+      if (waits < MOST_ITEMS && held < MOST_BYTES) return 0
+      const dropped = Math.ceil(waits / 2)
+      items = items.slice(head + dropped)
       head = 0
-      return false
+      held = items.reduce((sum, one) => sum + one.bytes, 0)
+      return dropped
     },
     end() {
       ended = true

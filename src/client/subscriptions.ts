@@ -17,13 +17,18 @@ export type Subscription = AsyncIterable<Data> & {
    * Resolves when a proxy has confirmed it and told the publishers; what a server is asked to publish after that arrives.
    */
   ready: Promise<void>
+  /** How many publications were dropped here, oldest first, because they were not read; `history` has them. */
+  readonly missed: number
   close(): void
 }
 
-type Topic = { streams: Set<Stream<Data>>; recent: ReturnType<typeof createRecent> }
+type Reader = { stream: Stream<Data>; missed: number }
+type Topic = { readers: Set<Reader>; recent: ReturnType<typeof createRecent> }
 
 /** Ids remembered per topic, to drop repeats. */
 const RECENT_IDS = 10_000
+/** Messages read ahead from each proxy, of up to 0.5 MiB; when the program is busy for long, it misses some. */
+const READ_AHEAD = 1000
 /** Without a confirmation, it is asked for again. */
 const CONFIRM_AGAIN_MS = 1000
 const CONFIRM_AGAIN_MAX_MS = 30_000
@@ -36,7 +41,7 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
   const me = randomBytes(8).toString('hex')
   let asked = 0
   let closed = false
-  const socket = urls.length === 0 ? null : createSocket('sub', { receiveHighWaterMark: 10_000 })
+  const socket = urls.length === 0 ? null : createSocket('sub', { receiveHighWaterMark: READ_AHEAD })
   for (const url of urls) socket?.connect(url)
   if (socket !== null) void readLoop(socket, receive)
 
@@ -55,15 +60,18 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
       complain('a publication could not be read', { topic: name, error: String(error) })
       return
     }
-    if (!Array.isArray(body)) deliver(topic, body)
-    else for (const map of body) deliver(topic, map)
+    const bytes = frames[1]!.length
+    if (!Array.isArray(body)) deliver(topic, body, bytes)
+    else for (const map of body) deliver(topic, map, bytes / body.length)
   }
-  function deliver(topic: Topic, map: unknown): void {
+  function deliver(topic: Topic, map: unknown, bytes: number): void {
     if (!isMap(map)) return
     if (typeof map.id === 'string' && topic.recent.seen(map.id)) return
     clock.merge(map.clock)
-    for (const stream of topic.streams) {
-      if (!stream.push(map)) complain('a subscription is read too slowly: its oldest publications are dropped')
+    for (const reader of topic.readers) {
+      const dropped = reader.stream.push(map, bytes)
+      reader.missed += dropped
+      if (dropped > 0) complain('a subscription is read too slowly: its oldest publications are dropped', { dropped })
     }
   }
 
@@ -91,29 +99,36 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
   const subscribe = (name: string): Subscription => {
     if (socket === null) throw new TypeError('subscribe needs a proxy: connect({ broker, proxy })')
     if (closed) throw new TypeError('the client is closed')
-    const stream = createStream<Data>()
+    const reader: Reader = { stream: createStream<Data>(), missed: 0 }
     let topic = topics.get(name)
     if (topic === undefined) {
-      topic = { streams: new Set(), recent: createRecent(RECENT_IDS) }
+      topic = { readers: new Set(), recent: createRecent(RECENT_IDS) }
       topics.set(name, topic)
       socket.subscribe(name)
     }
-    const { streams } = topic
-    streams.add(stream)
+    const { readers } = topic
+    readers.add(reader)
     const close = (): void => {
-      stream.end()
-      if (!streams.delete(stream) || streams.size > 0 || closed) return
+      reader.stream.end()
+      if (!readers.delete(reader) || readers.size > 0 || closed) return
       topics.delete(name)
       socket.unsubscribe(name)
     }
-    return { ready: confirm(), close, [Symbol.asyncIterator]: () => stream.iterate(close) }
+    return {
+      ready: confirm(),
+      get missed() {
+        return reader.missed
+      },
+      close,
+      [Symbol.asyncIterator]: () => reader.stream.iterate(close),
+    }
   }
 
   return {
     subscribe,
     close() {
       closed = true
-      for (const { streams } of topics.values()) for (const stream of streams) stream.end()
+      for (const { readers } of topics.values()) for (const { stream } of readers) stream.end()
       for (const release of confirmations.values()) release()
       socket?.close()
     },

@@ -93,8 +93,8 @@ export function releaseUpTo(log: OriginLog, seq: number): void {
   if (skip <= log.skip) return
   for (let i = log.skip; i < skip; i++) log.bytes -= lengthOf(log.events[i]!)
   log.skip = skip
-  // Cutting the array costs its length, so it is done only when half of it is gone.
-  if (skip < 512 || skip * 2 < log.events.length) return
+  // Cutting the array costs its length, so it is done only when half of it is gone; a few large events are much memory.
+  if (skip < 16 || skip * 2 < log.events.length) return
   log.events.splice(0, skip)
   log.first += skip
   log.skip = 0
@@ -112,6 +112,16 @@ export function cutAt(log: OriginLog, seal: number): void {
   log.held = seal
   log.committed = Math.min(log.committed, seal)
   log.stable = Math.min(log.stable, seal)
+}
+
+/** Roughly how many bytes the lines of events `from` to `to` have: one in 256 stands for its neighbours. */
+export function roughBytes(log: OriginLog, from: number, to: number): number {
+  let bytes = 0
+  for (let seq = from; seq <= to; seq += 256) {
+    const event = eventAt(log, seq)
+    bytes += (event.end - event.start) * Math.min(256, to + 1 - seq)
+  }
+  return bytes
 }
 
 /** The lines and heads of events `from` to at most `to`, about `maxBytes` in all. */

@@ -13,6 +13,7 @@ import { publishEvents } from './events.ts'
 import { readDigest } from './hash.ts'
 import { merge } from './lamport.ts'
 import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
+import { roughBytes } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
 import { answerFetch, fetchMissing, takeEvents } from './repair.ts'
 import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
@@ -74,6 +75,7 @@ export function createReplica(
     level: false,
     hears: new Map(),
     draining: false,
+    unorderedBytes: 0,
     diskFull: false,
     diverged: false,
     effects: [],
@@ -207,6 +209,7 @@ function onTick(r: Replica): void {
   watchPeers(r)
   reportSilence(r)
   releaseEvents(r)
+  r.unorderedBytes = r.own === null ? 0 : roughBytes(r.own, r.own.ordered + 1, r.own.held)
   for (const [instance, at] of r.hears) if (r.now - at >= HELLO_FRESH_MS) r.hears.delete(instance)
   if (r.now - r.orderedLoggedAt < LOG_EVERY_MS || r.eventsOrdered.size === 0) return
   r.orderedLoggedAt = r.now

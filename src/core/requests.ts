@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode, quote, type Refusal, refuse } from '../pro
 import { checkRequest, type WriteService } from '../protocol/service.ts'
 import { merge, mergeClient, tick } from './lamport.ts'
 import { makeLine } from './lines.ts'
+import type { OriginLog } from './origin_log.ts'
 import { waitForState } from './reads.ts'
 import type { Replica, Waiter } from './state.ts'
 import type { ClientRequest, Outcome } from './types.ts'
@@ -78,7 +79,14 @@ function cannotWrite(r: Replica): Outcome | null {
   if (!hearsQuorum(r)) return UNAVAILABLE('no quorum of servers is reachable')
   // Whatever keeps them from being ordered or released, a member that lags or a ref that is away, memory is bounded.
   if (r.own.bytes > 2 * r.options.lagBytes) return UNAVAILABLE('too many events of this server wait for another server')
+  if (isBehind(r, r.own)) return UNAVAILABLE('too many events wait for their place in the order')
   return null
+}
+
+/** Ordering stands still for a while when a member falls silent, but events may become durable: a bound on those. */
+function isBehind(r: Replica, own: OriginLog): boolean {
+  const { unorderedEvents, unorderedBytes } = r.options
+  return own.held + r.newLines.length - own.ordered >= unorderedEvents || r.unorderedBytes >= unorderedBytes
 }
 
 function hearsQuorum(r: Replica): boolean {

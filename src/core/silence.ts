@@ -4,7 +4,7 @@
  */
 import type { Rank } from '../protocol/replica.ts'
 import { nextLog } from './ordering.ts'
-import { eventAt, oldest } from './origin_log.ts'
+import { eventAt, oldest, roughBytes } from './origin_log.ts'
 import type { Peer, Replica } from './state.ts'
 
 const SILENT_MS = 1000
@@ -56,12 +56,7 @@ function wantedPromise(r: Replica): number {
 /** The member for whom more is kept than the bound allows, or null. */
 function lagger(r: Replica): Peer | null {
   let kept = 0
-  for (const log of r.logs.values()) {
-    for (let seq = oldest(log); seq <= log.ordered; seq += 256) {
-      const event = eventAt(log, seq)
-      kept += (event.end - event.start) * Math.min(256, log.ordered + 1 - seq)
-    }
-  }
+  for (const log of r.logs.values()) kept += roughBytes(log, oldest(log), log.ordered)
   if (kept <= r.options.lagBytes) return null
   let worst: Peer | null = null
   for (const peer of r.peers.values()) if (worst === null || sumHave(peer) < sumHave(worst)) worst = peer

@@ -28,6 +28,9 @@ export type Options = {
   checkpointBytes: number
   /** Bytes of events kept for a lagging member before it is reported. */
   lagBytes: number
+  /** Own events that wait for their order, and bytes of them, beyond which no more are made. */
+  unorderedEvents: number
+  unorderedBytes: number
   windowPositions: number
 }
 
@@ -35,6 +38,8 @@ export const DEFAULT_OPTIONS: Options = {
   requestTimeoutMs: 5000,
   checkpointBytes: 32 << 20,
   lagBytes: 48 << 20,
+  unorderedEvents: 50_000,
+  unorderedBytes: 16 << 20,
   windowPositions: 1_000_000,
 }
 
@@ -135,6 +140,8 @@ export type Replica = {
   level: boolean
   hears: Map<Instance, number>
   draining: boolean
+  /** Bytes of own events that waited for their order at the last tick. */
+  unorderedBytes: number
   diskFull: boolean
   diverged: boolean
   // What this step has gathered.

@@ -40,7 +40,8 @@ export type SocketOptions = {
 
 /**
  * Makes a socket. A router never waits for a peer: it is `mandatory` with a send timeout of 0, so sending to a slow peer
- * fails with EAGAIN, to one that is gone with EHOSTUNREACH (see `onDrop` of `createWriter`), and all others go on.
+ * fails with EAGAIN, to one that is gone with EHOSTUNREACH (see `onDrop` of `createWriter`), and all others go on. An
+ * XPUB drops for a slow peer. Both disconnect one that reads nothing at all for UNREAD_MS while something waits for it.
  */
 export function createSocket<K extends SocketKind>(kind: K, options: SocketOptions = {}): SocketKinds[K] {
   return MAKERS[kind](options) as SocketKinds[K]
@@ -67,6 +68,10 @@ export async function bindSocket(socket: AnySocket, url: string): Promise<string
 const HEARTBEATS = { heartbeatInterval: 1000, heartbeatTimeout: 3000 }
 const KEEP_ALIVE = { tcpKeepalive: 1, tcpKeepaliveIdle: 10, tcpKeepaliveInterval: 5, tcpKeepaliveCount: 3 }
 
+/** Also for a peer that is alive and whose kernel says so: the time is TCP_USER_TIMEOUT, which counts closed windows. */
+const UNREAD_MS = 10_000
+const UNREAD = { tcpMaxRetransmitTimeout: UNREAD_MS }
+
 const common = (options: SocketOptions) => ({
   // With a domain, libzmq refuses peers that speak no ZMTP 3. Otherwise whoever opens a TCP connection and writes
   // anything, `GET /` for one, becomes a peer without a handshake, and a dealer gives it a share of the requests.
@@ -90,10 +95,10 @@ const both = (options: SocketOptions) => ({ ...common(options), ...sending(optio
 
 const MAKERS: { [K in SocketKind]: (options: SocketOptions) => SocketKinds[K] } = {
   // Handover: a client that comes back under its own identity takes over from its half-open old connection.
-  router: (options) => new Router({ ...both(options), mandatory: true, handover: true, sendTimeout: 0 }),
+  router: (options) => new Router({ ...both(options), ...UNREAD, mandatory: true, handover: true, sendTimeout: 0 }),
   dealer: (options) => new Dealer({ ...both(options), immediate: options.immediate ?? false }),
   pub: (options) => new Publisher({ ...common(options), ...sending(options) }),
   sub: (options) => new Subscriber({ ...common(options), ...receiving(options) }),
-  xpub: (options) => new XPublisher(both(options)),
+  xpub: (options) => new XPublisher({ ...both(options), ...UNREAD }),
   xsub: (options) => new XSubscriber(both(options)),
 }

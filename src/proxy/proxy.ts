@@ -6,8 +6,10 @@ import { Forward } from './forward.ts'
 
 export type ProxyConfig = Pick<Config, 'bindHost' | 'proxyInPort' | 'proxyOutPort'>
 
-/** Publications queued to one subscriber; a slower one misses some. */
-const SUBSCRIBER_QUEUE = 2000
+/** Publications queued to one subscriber, of up to 0.5 MiB; a slower one misses some. */
+const SUBSCRIBER_QUEUE = 1000
+/** Publications read ahead from one publisher. */
+const READ_AHEAD = 200
 /** What servers tell each other passes through here for whoever watches, and comes in larger pieces. */
 const PUBLICATION_BYTES = 4 << 20
 /** A subscription, or a handshake with the longest identity. */
@@ -16,7 +18,10 @@ const SUMMARY_MS = 5000
 
 /** @returns what stops it */
 export async function startProxy(config: ProxyConfig, log: Log): Promise<() => void> {
-  const publishers = createSocket('xsub', { maxMessageSize: PUBLICATION_BYTES })
+  const publishers = createSocket('xsub', {
+    receiveHighWaterMark: READ_AHEAD,
+    maxMessageSize: PUBLICATION_BYTES,
+  })
   // All that subscribers send are subscriptions; ZeroMQ disconnects who sends a longer one before it takes any room.
   const subscribers = createSocket('xpub', {
     sendHighWaterMark: SUBSCRIBER_QUEUE,

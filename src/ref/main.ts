@@ -8,6 +8,9 @@ import { Ref } from './ref.ts'
 import { loadState, saveState, stateFile } from './state-file.ts'
 
 const TICK_MS = 100
+/** Messages read ahead from whoever connects, of up to 1 MiB; a server sends one a second. */
+const READ_AHEAD = 16
+const ANSWER_QUEUE = 64
 /** How long the last answers may take to leave. */
 const LINGER_MS = 500
 
@@ -18,7 +21,10 @@ runRole('ref', async ({ config, log, onStop, setHealth }) => {
   const path = stateFile(directory)
   const persisted = loadState(path)
   const state = createRefState(persisted, config.replicas, performance.now())
-  const socket = createSocket('router', { linger: LINGER_MS })
+  const socket = createSocket('router', {
+    ...{ receiveHighWaterMark: READ_AHEAD, sendHighWaterMark: ANSWER_QUEUE },
+    linger: LINGER_MS,
+  })
   // Who has gone hears nothing; the servers ask again every second.
   const writer = createWriter(socket)
   const ref = new Ref({

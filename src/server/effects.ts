@@ -11,9 +11,10 @@ import { replicaEnvelope } from '../protocol/replica.ts'
 import { replicaTopic } from '../protocol/topics.ts'
 import type { Effects } from './engine.ts'
 import { complainOfDamage } from './file-service.ts'
+import { createLookups, type Lookups } from './lookups.ts'
 import type { Peers } from './peers.ts'
 import type { Publisher } from './publisher.ts'
-import { answer, type Token } from './replies.ts'
+import { answer, answerFound, hasRoom, type Token } from './replies.ts'
 import type { ClusterTime } from './time.ts'
 
 /** Bytes of public lines in one piece for a server that copies. */
@@ -40,6 +41,7 @@ export function createEffects(options: EffectsOptions): Effects {
   const { replica, store, peers, publisher, time, log, post } = options
   const topic = replicaTopic(replica.rank)
   const give = createGiver(options)
+  const lookups = createLookups((query, upTo) => store.query(query, upTo))
   const carryOut = (effect: Effect): Input | null => {
     switch (effect.type) {
       case 'publish':
@@ -64,7 +66,7 @@ export function createEffects(options: EffectsOptions): Effects {
         store.checkpoint(effect, () => post({ type: 'checkpointed', token: effect.token }))
         return null
       case 'reply':
-        reply(options, effect.token as Token, effect.outcome)
+        reply(options, lookups, effect.token as Token, effect.outcome)
         return null
       case 'deliver':
         deliver(publisher, effect)
@@ -86,12 +88,15 @@ export function createEffects(options: EffectsOptions): Effects {
   }
 }
 
+const BUSY = refuse('unavailable', 'too many questions about the history are waiting; try again')
+
 /** Answers a request; a question is looked up in the public files first. */
-function reply({ store, replica, complain }: EffectsOptions, token: Token, outcome: Outcome): void {
+function reply({ replica, complain }: EffectsOptions, lookups: Lookups, token: Token, outcome: Outcome): void {
   if (!('query' in outcome)) return answer(token, outcome)
   const { query, stale } = outcome
-  store.query(query, replica.position).then(
-    ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
+  if (!hasRoom(token)) return answerFound(token, null, stale)
+  lookups.ask(query, replica.position).then(
+    (found) => (found === null ? answer(token, { refusal: BUSY }) : answerFound(token, found, stale)),
     (error: Error) => {
       complainOfDamage(complain, error)
       answer(token, { refusal: refuse('unavailable', 'the history cannot be read here; try again') })

@@ -1,6 +1,7 @@
 /**
  * Runs the replica: all that arrives in one turn of the event loop goes into one step of the core, whose effects are
- * carried out in order. A commit that was durable at once goes on in the same turn.
+ * carried out in order. A commit that was durable at once goes on in the same turn. Of requests a step takes only so many,
+ * so that however many arrive, what the other servers say and wait for comes in between.
  */
 import { type Replica, step } from '../core/replica.ts'
 import type { ClientRequest, Effect, Input } from '../core/types.ts'
@@ -23,6 +24,8 @@ export type Engine = {
   stop(): void
 }
 
+const REQUESTS_PER_STEP = 2000
+
 export function createEngine(replica: Replica, time: ClusterTime, effects: Effects): Engine {
   let inputs: Input[] = []
   let requests: ClientRequest[] = []
@@ -33,8 +36,9 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
     const taken = inputs
     inputs = []
     if (requests.length > 0) {
-      taken.push({ type: 'requests', requests, time: time.now() })
-      requests = []
+      const some = requests.length > REQUESTS_PER_STEP ? requests.splice(0, REQUESTS_PER_STEP) : requests
+      if (some === requests) requests = []
+      taken.push({ type: 'requests', requests: some, time: time.now() })
     }
     for (const effect of step(replica, performance.now(), taken)) {
       const follows = effects.carryOut(effect)
@@ -47,6 +51,7 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
     if (stopped) return
     do runOnce()
     while (inputs.length > 0 && !stopped)
+    if (requests.length > 0) schedule()
   }
   const schedule = (): void => {
     if (scheduled || stopped) return

@@ -11,8 +11,10 @@ import { MESSAGE_BYTES, readMessage } from './messages.ts'
 import type { ClusterTime } from './time.ts'
 import { createTopics } from './topics.ts'
 
-/** Messages that wait for one server; it asks again for what is lost. */
-const QUEUE = 200
+/** Messages that wait for one server, of up to 4 MiB; it asks again for what is lost. */
+const QUEUE = 64
+/** Messages read ahead from whoever connects. */
+const READ_AHEAD = 32
 const LINGER_MS = 500
 
 export type PeersOptions = {
@@ -42,7 +44,10 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     const message = readMessage(body, complain)
     if (message !== null) onMessage(message)
   }
-  const router = createSocket('router', { maxMessageSize: MESSAGE_BYTES, linger: LINGER_MS })
+  const router = createSocket('router', {
+    ...{ maxMessageSize: MESSAGE_BYTES, linger: LINGER_MS },
+    ...{ receiveHighWaterMark: READ_AHEAD, sendHighWaterMark: QUEUE },
+  })
   const routed = createWriter(router)
   const endpoint = await bindSocket(router, options.url)
   void readLoop(router, (frames) => {
@@ -92,7 +97,10 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
 type Channel = { endpoint: string; socket: ReturnType<typeof createSocket<'dealer'>>; writer: Writer }
 
 function openChannel(instance: Instance, endpoint: string, receive: Receive): Channel {
-  const socket = createSocket('dealer', { maxMessageSize: MESSAGE_BYTES, sendHighWaterMark: QUEUE, linger: LINGER_MS })
+  const socket = createSocket('dealer', {
+    ...{ maxMessageSize: MESSAGE_BYTES, linger: LINGER_MS },
+    ...{ receiveHighWaterMark: READ_AHEAD, sendHighWaterMark: QUEUE },
+  })
   socket.routingId = instance
   socket.connect(endpoint)
   void readLoop(socket, (frames) => receive(frames.at(-1)!))

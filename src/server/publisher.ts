@@ -12,8 +12,10 @@ import { LIMITS } from '../protocol/limits.ts'
 const LONGEST_SUBSCRIPTION = 512
 const MOST_SUBSCRIPTIONS = 200_000
 const MOST_REMEMBERED = 10_000
-/** Messages that wait for a peer that reads slowly; beyond that it misses some and fetches them. */
-const QUEUE = 2000
+/** Longest frame that anybody may send here: a subscription, or a handshake with the longest identity. */
+const LONGEST_FRAME = 1024
+/** Messages that wait for a peer that reads slowly, of up to 0.5 MiB; beyond that it misses some and fetches them. */
+const QUEUE = 500
 const LINGER_MS = 500
 /** What maps and headers may add to the maps of a message, roughly. */
 const BATCH_BYTES = LIMITS.frameBytes / 2
@@ -35,7 +37,7 @@ export async function createPublisher(
   proxyUrls: readonly string[],
   complain: Complain,
 ): Promise<Publisher> {
-  const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, linger: LINGER_MS })
+  const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, maxMessageSize: LONGEST_FRAME, linger: LINGER_MS })
   const writer = createWriter(socket)
   const wanted = trackSubscriptions(socket, complain)
   const gathered = new Map<string, Data[]>()

@@ -9,9 +9,10 @@ import { encode } from '../protocol/codec.ts'
 import { type Data, errorReply, type Request } from '../protocol/envelope.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
+import type { Found } from './lookups.ts'
 
-/** What a reply says; a question has been looked up by now. */
-export type Answer = Exclude<Outcome, { query: unknown }>
+/** What a reply says; a question has been looked up by now, and its answer is encoded. */
+export type Answer = Exclude<Outcome, { query: unknown }> | { found: Found; stale: boolean }
 
 /** The requests of one body, and the answers so far. */
 export type Batch = {
@@ -20,6 +21,8 @@ export type Batch = {
   isArray: boolean
   answers: (Answer | null)[]
   missing: number
+  /** Bytes of what was found for it. */
+  found: number
   /** Called when the last answer is there. */
   complete(batch: Batch): void
 }
@@ -33,6 +36,24 @@ export function answer({ batch, index }: Token, answered: Answer): void {
   batch.answers[index] = answered
   if (--batch.missing === 0) batch.complete(batch)
 }
+
+/**
+ * Notes what was found for a request; when the reply has no room for it, that.
+ * @param found null when nobody looked: `hasRoom` had said no
+ */
+export function answerFound(token: Token, found: Found | null, stale: boolean): void {
+  const { batch } = token
+  if (found !== null && batch.found + found.bytes.length <= LIMITS.frameBytes) {
+    batch.found += found.bytes.length
+    return answer(token, { found, stale })
+  }
+  found?.release()
+  batch.found = LIMITS.frameBytes
+  answer(token, { refusal: TOO_LARGE })
+}
+
+/** Whether anything more may be found for a batch. */
+export const hasRoom = ({ batch }: Token): boolean => batch.found < LIMITS.frameBytes
 
 /** Room that each envelope may count on, for an error where its answer is too large. */
 const ERROR_BYTES = 512
@@ -71,6 +92,11 @@ function encodeAnswer(
   clock: number,
 ): Uint8Array {
   if ('refusal' in answered) return encode(errorReply(answered.refusal, timestamp, clock))
+  if ('found' in answered) {
+    const { found, stale } = answered
+    found.release()
+    return extendMap(found.bytes, stale ? { stale, timestamp, clock } : { timestamp, clock })
+  }
   const { data, stale } = answered
   if (stale === true) return encode({ ...data, stale, timestamp, clock })
   let part = constants.get(data)
@@ -79,6 +105,16 @@ function encodeAnswer(
     constants.set(data, part)
   }
   return part
+}
+
+/** A small encoded map with a few entries more behind its own. */
+function extendMap(map: Uint8Array, more: Data): Uint8Array {
+  const entries = encode(more)
+  const out = Buffer.allocUnsafeSlow(map.length + entries.length - 1)
+  out.set(map)
+  out.set(entries.subarray(1), map.length)
+  out[0] = map[0]! + (entries[0]! & 0x0f)
+  return out
 }
 
 // {service: …, id?: …, data: …}: names and ids have at most 64 characters, so at most 192 bytes.

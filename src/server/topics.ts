@@ -5,8 +5,8 @@ import { SERVERS_TOPIC } from '../protocol/topics.ts'
 import { MESSAGE_BYTES } from './messages.ts'
 
 const REPLICA_PREFIX = 'replica/'
-/** Messages that wait to be read; beyond that some are missed, and fetched. */
-const QUEUE = 2000
+/** Messages of one server that wait to be read, of up to 0.5 MiB; beyond that some are missed, and fetched. */
+const QUEUE = 500
 
 export type Topics = {
   /** The endpoints of all others: connects to those that are new, leaves those that are gone. */

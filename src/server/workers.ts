@@ -5,16 +5,23 @@
 import { randomBytes } from 'node:crypto'
 import type { ClientRequest } from '../core/types.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
-import { createSocket, createWriter, readLoop, type Writer } from '../platform/sockets.ts'
+import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Request, readBody } from '../protocol/envelope.ts'
 import { refuse } from '../protocol/errors.ts'
 import { isStamp, restamp, stampClock, stampId } from '../protocol/stamp.ts'
 import { answer, type Batch, encodeReply, type Token } from './replies.ts'
+import { createReplyLine, type ReplyLine } from './reply-line.ts'
 import type { ClusterTime } from './time.ts'
 
-/** Requests without an answer, above which no more are read. */
+/** Requests without an answer, and bytes of their bodies, above which no more are read. */
 const MOST_UNANSWERED = 20_000
+const MOST_BYTES = 8 << 20
+/** Bytes read in one turn of the event loop: what they make is written and sent on in one go. */
+const BYTES_PER_TURN = 1 << 20
+/** Messages read ahead from a broker, and replies on their way to it; of up to 1 MiB, so few. */
+const REQUEST_QUEUE = 64
+const REPLY_QUEUE = 64
 /** How long replies may take to leave when a connection is closed. */
 const LINGER_MS = 1000
 const DRAIN_MS = 1000
@@ -41,31 +48,43 @@ export type Workers = {
   drain(): void
 }
 
-type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; writer: Writer }
+type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; replies: ReplyLine }
 
 export function createWorkers(options: WorkersOptions): Workers {
   const { urls, time, complain } = options
   let links: Link[] = []
   let draining = false
   let unanswered = 0
+  let bytes = 0
+  let bytesInTurn = 0
   let waiting: (() => void)[] = []
 
-  const pause = (): Promise<void> | null =>
-    draining || unanswered >= MOST_UNANSWERED ? new Promise((resolve) => waiting.push(resolve)) : null
+  const isFull = (): boolean => unanswered >= MOST_UNANSWERED || bytes >= MOST_BYTES
+  const pause = (): Promise<void> | null => {
+    if (draining || isFull()) return new Promise((resolve) => waiting.push(resolve))
+    if (bytesInTurn < BYTES_PER_TURN) return null
+    return new Promise((resolve) => setImmediate(resolve))
+  }
   const resume = (): void => {
     const woken = waiting
     waiting = []
     for (const go of woken) go()
   }
-  const receive = ({ writer }: Link, frames: Buffer[]): void => {
+  const receive = ({ replies }: Link, frames: Buffer[]): void => {
     const message = readMessage(frames)
     if (message === null) return complain('dropped a message from a broker: an empty frame and a body were expected')
-    const batch = takeBody(message.body, complain, (done) => {
+    const size = message.body.length
+    const reply = (done: Batch): Uint8Array[] => {
       unanswered -= done.requests.length
-      writer.send(toFrames(message, done, time.now(), options.nextClock()))
-      if (waiting.length > 0 && !draining && unanswered < MOST_UNANSWERED) resume()
-    })
+      bytes -= size
+      if (waiting.length > 0 && !draining && !isFull()) resume()
+      return toFrames(message, done, time.now(), options.nextClock())
+    }
+    const batch = takeBody(message.body, complain, (done) => replies.add(() => reply(done)))
     unanswered += batch.requests.length
+    bytes += size
+    if (bytesInTurn === 0) setImmediate(() => (bytesInTurn = 0))
+    bytesInTurn += size
     options.onRequests(toRequests(batch, message.stamp))
   }
   return {
@@ -95,8 +114,12 @@ function openLink(
   receive: (link: Link, frames: Buffer[]) => void,
   pause: () => Promise<void> | null,
 ): Link {
-  const socket = createSocket('dealer', { linger: LINGER_MS })
-  const link = { socket, writer: createWriter(socket) }
+  // No heartbeats: a server that reads nothing for a while, because it is full, must not cut itself off.
+  const socket = createSocket('dealer', {
+    ...{ receiveHighWaterMark: REQUEST_QUEUE, sendHighWaterMark: REPLY_QUEUE },
+    ...{ linger: LINGER_MS, heartbeats: false },
+  })
+  const link = { socket, replies: createReplyLine(createWriter(socket)) }
   socket.connect(url)
   void readLoop(socket, (frames) => receive(link, frames), { pause })
   return link
@@ -107,10 +130,10 @@ function toFrames({ route, stamp }: Message, batch: Batch, timestamp: number, cl
   return stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body]
 }
 
-async function closeLink({ socket, writer }: Link): Promise<void> {
+async function closeLink({ socket, replies }: Link): Promise<void> {
   const limit = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref())
-  await Promise.race([writer.drained(), limit])
-  writer.close()
+  await Promise.race([replies.drained(), limit])
+  replies.close()
   socket.close()
 }
 
@@ -138,7 +161,7 @@ function takeBody(bytes: Buffer, complain: Complain, complete: (batch: Batch) =>
     read = { requests: [{ service: '', id: null, data: {}, clock: 0, wrong }], batch: false }
   }
   const { requests, batch: isArray } = read
-  return { requests, isArray, answers: requests.map(() => null), missing: requests.length, complete }
+  return { requests, isArray, answers: requests.map(() => null), missing: requests.length, found: 0, complete }
 }
 
 /** What the core is told of a batch; what is wrong in its form is answered here. */

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { serviceOf, unavailableReply } from '../../../src/broker/bodies.ts'
+import { requestsIn, serviceOf, unavailableReply } from '../../../src/broker/bodies.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 
 const body = (value: unknown): Buffer => Buffer.from(encode(value))
+
+test('requests are counted without decoding, and never more than a batch may have', () => {
+  for (const count of [1, 15, 16, 300, 1000])
+    assert.equal(requestsIn(body(Array(count).fill({ service: 'sum' }))), count)
+  for (const one of [{ service: 'sum' }, [], 7, Array(1001).fill(1)])
+    assert.equal(requestsIn(body(one)), Array.isArray(one) && one.length > 1 ? 1000 : 1)
+  for (const garbage of ['', '\xdc', '\xdc\x01', '\xdd\xff\xff\xff\xff'])
+    assert.equal(requestsIn(Buffer.from(garbage, 'latin1')), 1)
+})
 
 test('the service of one envelope, and of a batch for one service', () => {
   assert.equal(serviceOf(body({ service: 'mean', data: {} })), 'mean')

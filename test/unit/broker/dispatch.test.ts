@@ -14,7 +14,7 @@ function start(): { dispatch: Dispatch; send(now: number, backEnd?: number): Req
   return {
     dispatch,
     send(now, backEnd = 0) {
-      const request = dispatch.add(backEnd, ROUTE, BODY, now)
+      const request = dispatch.add(backEnd, ROUTE, BODY, 1, now)
       dispatch.sent(request, now)
       return request
     },
@@ -41,7 +41,32 @@ test('an overtaken request goes round again, one that is only old does not', () 
   assert.deepEqual(dispatch.sweep(800, OPEN).again, [], 'sent too close to it to prove anything')
   const wellAfter = send(OVERTAKEN_MS)
   dispatch.reply(wellAfter.number, 810)
-  assert.deepEqual(dispatch.sweep(810, OPEN).again, [lost])
+  assert.deepEqual(dispatch.sweep(810, OPEN).again, [], 'replies take 700 ms, so it may be in a queue')
+  const quick = send(1000)
+  dispatch.reply(quick.number, 1010)
+  assert.deepEqual(dispatch.sweep(1010, OPEN).again, [lost])
+})
+
+test('where replies are quick, little time is evidence enough', () => {
+  const { dispatch, send } = start()
+  const lost = send(500)
+  const wellAfter = send(500 + OVERTAKEN_MS)
+  dispatch.reply(wellAfter.number, 700)
+  assert.deepEqual(dispatch.sweep(999, OPEN).again, [])
+  assert.deepEqual(dispatch.sweep(1000, OPEN).again, [lost])
+})
+
+test('replies in bursts, seconds apart, do not send everything round again', () => {
+  const { dispatch, send } = start()
+  const burst = [send(0), send(10), send(20)]
+  assert.equal(dispatch.sweep(400, OPEN).again.length, 0)
+  for (const request of burst) dispatch.reply(request.number, 450)
+  const next = [send(460), send(470), send(480)]
+  for (let now = 500; now < 1200; now += 25) assert.deepEqual(dispatch.sweep(now, OPEN).again, [], `at ${now}`)
+  for (const request of next) dispatch.reply(request.number, 1200)
+  const lost = send(1210)
+  for (let now = 1225; now < 2000; now += 25) assert.deepEqual(dispatch.sweep(now, OPEN).again, [], `at ${now}`)
+  assert.deepEqual(dispatch.sweep(2200, OPEN).again, [lost], 'in the end silence tells')
 })
 
 test('a request goes round again when all is silent', () => {
@@ -56,7 +81,7 @@ test('replies keep waiting requests from going round, back ends do not speak for
   const late = send(0)
   const other = send(0, 1)
   for (let now = 100; now <= 2000; now += 100) {
-    const served = dispatch.add(0, ROUTE, BODY, 0)
+    const served = dispatch.add(0, ROUTE, BODY, 1, 0)
     dispatch.sent(served, 50)
     dispatch.reply(served.number, now)
     const { again } = dispatch.sweep(now, OPEN)
@@ -77,7 +102,7 @@ test('nothing goes round to a back end whose queues are full', () => {
 test('after the last attempt it is given up, also when it never left', () => {
   const { dispatch, send } = start()
   const sent = send(0)
-  const unsent = dispatch.add(0, ROUTE, BODY, 0)
+  const unsent = dispatch.add(0, ROUTE, BODY, 1, 0)
   for (let now = 0; now < GIVE_UP_MS; now += 100) {
     const { again, givenUp } = dispatch.sweep(now, OPEN)
     assert.deepEqual(givenUp, [])
@@ -91,16 +116,23 @@ test('after the last attempt it is given up, also when it never left', () => {
   assert.equal(dispatch.reply(sent.number, GIVE_UP_MS + 1), null)
 })
 
-test('it is full at the bound of number, and of bytes', () => {
+test('it is full at the bound of requests, each of a batch counted, and of bytes', () => {
   const many = new Dispatch({ redispatchMs: 500, maxRequests: 2, maxBytes: 1000 })
-  const first = many.add(0, ROUTE, BODY, 0)
+  const first = many.add(0, ROUTE, BODY, 1, 0)
   assert.equal(many.full, false)
-  many.add(0, ROUTE, BODY, 0)
+  many.add(0, ROUTE, BODY, 1, 0)
   assert.equal(many.full, true)
   many.reply(first.number, 1)
   assert.equal(many.full, false)
+  const batches = new Dispatch({ redispatchMs: 500, maxRequests: 10, maxBytes: 1000 })
+  const batch = batches.add(0, ROUTE, BODY, 9, 0)
+  assert.equal(batches.full, false)
+  batches.add(0, ROUTE, BODY, 1, 0)
+  assert.equal(batches.full, true)
+  batches.reply(batch.number, 1)
+  assert.equal(batches.full, false)
   const large = new Dispatch({ redispatchMs: 500, maxRequests: 10, maxBytes: 1000 })
-  large.add(0, ROUTE, Buffer.alloc(1000), 0)
+  large.add(0, ROUTE, Buffer.alloc(1000), 1, 0)
   assert.equal(large.full, true)
 })
 
@@ -175,7 +207,7 @@ test('whatever happens: one outcome each, at most five dispatches, only on evide
           history.replies.push({ backEnd: request.backEnd, at: now, firstSentAt: request.firstSentAt })
           history.end(request)
         } else if (!dispatch.full) {
-          const request = dispatch.add(action.backEnd, ROUTE, BODY, now)
+          const request = dispatch.add(action.backEnd, ROUTE, BODY, 1, now)
           history.added.push(request)
           if (action.send) send(request)
         }

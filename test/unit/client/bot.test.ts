@@ -19,7 +19,7 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
     channel: (data) => ({ status: 'sucesso', size: channels.push(String(data.channel)) }),
     channels: () => ({ channels: [...channels], users: [...channels] }),
     publish(data) {
-      streams.get(String(data.channel))?.push({ type: 'publication', ...data, timestamp: Date.now() })
+      streams.get(String(data.channel))?.push({ type: 'publication', ...data, timestamp: Date.now() }, 100)
       return { status: 'OK' }
     },
     message: () => ({ status: 'OK' }),
@@ -35,7 +35,7 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
       const stream = createStream<Data>()
       streams.set(topic, stream)
       const close = () => stream.end()
-      return { ready: Promise.resolve(), close, [Symbol.asyncIterator]: () => stream.iterate(close) }
+      return { ready: Promise.resolve(), missed: 0, close, [Symbol.asyncIterator]: () => stream.iterate(close) }
     },
     close: async () => {},
   }

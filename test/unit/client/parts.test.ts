@@ -36,34 +36,41 @@ test('recent ids are known, old ones forgotten', () => {
 
 test('a stream gives what was pushed before and after it is read, and ends', async () => {
   const stream = createStream<number>()
-  stream.push(1)
-  stream.push(2)
+  stream.push(1, 10)
+  stream.push(2, 10)
   const got: number[] = []
   const reading = (async () => {
     const iterator = stream.iterate(() => {})
     for (let step = await iterator.next(); !step.done; step = await iterator.next()) got.push(step.value)
   })()
   await new Promise((resolve) => setImmediate(resolve))
-  stream.push(3)
+  stream.push(3, 10)
   stream.end()
   await reading
   assert.deepEqual(got, [1, 2, 3])
 })
 
-test('a stream that nobody reads is bounded and loses the oldest', async () => {
-  const stream = createStream<number>()
-  let refused = 0
-  for (let i = 0; i < 250_000; i++) if (!stream.push(i)) refused++
-  stream.end()
-  const iterator = stream.iterate(() => {})
-  const first = (await iterator.next()).value
-  assert.ok(refused > 0 && first > 0, `${refused} ${first}`)
+test('a stream that nobody reads is bounded in number and in bytes, loses the oldest and says how many', async () => {
+  for (const bytes of [1, 100_000]) {
+    const stream = createStream<number>()
+    let dropped = 0
+    for (let i = 0; i < 250_000; i++) dropped += stream.push(i, bytes)
+    stream.end()
+    const iterator = stream.iterate(() => {})
+    let left = 0
+    for (let step = await iterator.next(); !step.done; step = await iterator.next()) {
+      assert.equal(step.value, dropped + left)
+      left++
+    }
+    assert.equal(dropped + left, 250_000)
+    assert.ok(left > 0 && left <= 100_000 && left * bytes <= 32 << 20, `${left} of ${bytes} bytes`)
+  }
 })
 
 test('a reader that leaves is noticed', async () => {
   let left = 0
   const stream = createStream<number>()
-  stream.push(1)
+  stream.push(1, 10)
   for await (const _ of { [Symbol.asyncIterator]: () => stream.iterate(() => left++) }) break
   assert.equal(left, 1)
 })

@@ -28,7 +28,16 @@ export function restoreChat(value: unknown): ChatState {
   return { users: new Map(users), channels: new Map(channels) }
 }
 
-export const sortedNames = (names: ReadonlyMap<string, number>): string[] => [...names.keys()].sort()
+const sorted = new WeakMap<ReadonlyMap<string, number>, readonly string[]>()
+
+/** All names, sorted. Names only ever come, so as long as there are as many they are the same, and are sorted once. */
+export function sortedNames(names: ReadonlyMap<string, number>): readonly string[] {
+  const before = sorted.get(names)
+  if (before !== undefined && before.length === names.size) return before
+  const now = [...names.keys()].sort()
+  sorted.set(names, now)
+  return now
+}
 
 const sortedEntries = (map: ReadonlyMap<string, number>): [string, number][] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))
