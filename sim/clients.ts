@@ -82,7 +82,12 @@ function draw({ world }: Cluster, { name }: Client, number: number): Operation {
   const channel = random.pick(CHANNELS)
   const kind = random.next()
   if (kind < 0.6) return { ...unknown, service: 'publish', data: { user: name, channel, message: id } }
-  if (kind < 0.7) return { ...unknown, service: 'channel', data: { channel: random.pick([channel, ...MORE_CHANNELS]) } }
+  if (kind < 0.7)
+    return {
+      ...unknown,
+      service: 'channel',
+      data: { channel: random.chance(0.5) ? channel : random.pick(MORE_CHANNELS) },
+    }
   if (kind < 0.8) return { ...unknown, service: 'login', data: { user: name } }
   if (kind < 0.9)
     return { ...unknown, service: 'message', data: { src: name, dst: `c${random.between(1, 5)}`, message: id } }
