@@ -18,6 +18,8 @@ export type Segment = {
   descriptor: number
   end: number
   commits: number
+  /** How many groups there are up to the last one with a record. */
+  groups: number
   /** How long its file was when it was made, on disk: 0 when it has no blocks yet. No crash makes it shorter. */
   bytes: number
 }
@@ -50,7 +52,7 @@ export function makeSegment(directory: string, number: number, free: number | un
   } finally {
     closeSync(folder)
   }
-  return { number, descriptor, end: 0, commits: 0, bytes: fstatSync(descriptor).size }
+  return { number, descriptor, end: 0, commits: 0, groups: 0, bytes: fstatSync(descriptor).size }
 }
 
 /**

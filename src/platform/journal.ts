@@ -11,6 +11,7 @@ import { closeSync, fdatasyncSync, writeSync } from 'node:fs'
 import { idleNote, makeGroup, nextNote } from '../core/journal.ts'
 import { makeFree, makeSegment, releaseSegment, SEGMENT_BYTES, type Segment } from './journal-segments.ts'
 import { createWriter, isFull, type Writer, type WriterOptions } from './journal-writer.ts'
+import type { Claim } from './store-format.ts'
 
 /** Files of old segments that are kept to be used again. */
 const MOST_FREE = 3
@@ -80,7 +81,9 @@ export class Journal {
     }
     this.#marked = false
     this.#watchIdle()
-    return this.#put(bytes, done)
+    const durable = this.#put(bytes, done)
+    if (pieces.length > 0) this.#current.groups = this.#current.commits
+    return durable
   }
 
   /** Begins a new segment with what is still needed of the older ones. Resolves when that is durable. */
@@ -103,6 +106,13 @@ export class Journal {
       if (await releaseSegment(this.#options.directory, number, free, this.#segmentBytes)) this.#free.push(free!)
     }
     this.#prepare()
+  }
+
+  /** What there is of the segments of this run, once it is closed. */
+  get claims(): Claim[] {
+    return [...this.#open.values(), this.#current].map(({ number, groups, end, bytes }) => ({
+      ...{ segment: number, groups, bytes: Math.max(bytes, end) },
+    }))
   }
 
   /** Waits for what is being written and closes the files. */

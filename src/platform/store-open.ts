@@ -125,9 +125,10 @@ async function open(
   for (const number of loaded.journal.used) await syncPath(segmentPath(options.directory, number))
   const journal = new Journal({ ...options, found: loaded.journal })
   const { number, bytes } = journal.segment
-  await save(options, { ...saved, journal: [...loaded.journal.claims, { segment: number, groups: 0, bytes }] })
+  const opened = { ...saved, journal: [...loaded.journal.claims, { segment: number, groups: 0, bytes }] }
+  await save(options, opened)
   for (const [log, lines] of recovery.append) files.append(log, lines)
-  return { store: new Store(options, files, journal), restored: recovery.restored }
+  return { store: new Store(options, files, journal, opened), restored: recovery.restored }
 }
 
 const save = ({ directory, onFull }: StoreOptions, saved: Saved): Promise<void> =>

@@ -12,6 +12,7 @@ import { type CopiedLines, copyLines, type Hint } from './files-copy.ts'
 import { type Page, queryLines } from './files-query.ts'
 import type { Readable } from './files-sums.ts'
 import type { Journal } from './journal.ts'
+import { isFull } from './journal-writer.ts'
 import { FORMAT, registryPath, type Saved, savedPath, sha256Of } from './store-format.ts'
 import type { StoreOptions } from './store-open.ts'
 
@@ -24,10 +25,13 @@ export class Store {
   readonly #options: StoreOptions
   readonly #files: PublicFiles
   readonly #journal: Journal
+  /** What `server.json` says. */
+  #saved: Saved
   #hints: Hint[] = []
   #checkpoint: Promise<void> = Promise.resolve()
 
-  constructor(options: StoreOptions, files: PublicFiles, journal: Journal) {
+  constructor(options: StoreOptions, files: PublicFiles, journal: Journal, saved: Saved) {
+    this.#saved = saved
     this.#options = options
     this.#files = files
     this.#journal = journal
@@ -60,7 +64,10 @@ export class Store {
       journal: () => rotated,
       files: sync,
       registry: () => this.#replace(registryPath(directory), registry),
-      server: () => this.#replace(savedPath(directory), showChecked(saved)),
+      server: async () => {
+        await this.#replace(savedPath(directory), showChecked(saved))
+        this.#saved = saved
+      },
       forget: () => this.#journal.forget(number),
     }
     const run = async (): Promise<void> => {
@@ -100,6 +107,18 @@ export class Store {
     await this.#journal.close()
     await this.#files.mark().sync()
     this.#files.close()
+    await this.#claim()
+  }
+
+  /** After a clean stop it is known to the last group what there must be. */
+  async #claim(): Promise<void> {
+    const { journal } = this.#saved
+    const written = this.#journal.claims
+    const before = journal.filter(({ segment }) => segment < written[0]!.segment)
+    const now = { ...this.#saved, journal: [...before, ...written] }
+    await replaceFile(savedPath(this.#options.directory), showChecked(now)).catch((error) => {
+      if (!isFull(error)) throw error
+    })
   }
 
   #replace(path: string, text: string): Promise<void> {

@@ -113,10 +113,12 @@ async function load(of: string): Promise<{ loaded: Loaded; text: string }> {
   }
 }
 
-/** Per origin, what is ordered or held: what this server acknowledged. */
-function acknowledged({ recovery }: Loaded): Map<string, number> {
+/** Per origin whose events the journal has, what is ordered or held. (What was copied was ordered elsewhere.) */
+function acknowledged({ recovery, journal }: Loaded): Map<string, number> {
   const { checkpoint, logs } = recovery!.restored
-  const most = new Map<string, number>(Object.entries(checkpoint.ordered))
+  const most = new Map<string, number>()
+  for (const record of journal.records)
+    if (record.type === 'events') most.set(record.origin, checkpoint.ordered[record.origin] ?? 0)
   for (const { origin, held } of logs.values()) most.set(origin, Math.max(held, most.get(origin) ?? 0))
   return most
 }

@@ -85,7 +85,7 @@ let lives = 0
 
 /** Opens a directory. */
 export async function open(directory: string, options: ServerOptions = {}): Promise<Server> {
-  const { checkpointBytes = 20_000, others = ALONE, segmentBytes = 16 << 20 } = options
+  const { checkpointBytes = 20_000, others = ALONE, segmentBytes = 256 << 10 } = options
   const app = createApplication()
   const onFailure = (error: Error): never => assert.fail(error)
   const onFull = (): never => assert.fail('full')
