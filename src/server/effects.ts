@@ -89,9 +89,10 @@ export function createEffects(options: EffectsOptions): Effects {
 /** Answers a request; a question is looked up in the public files first. */
 function reply({ store, replica, complain }: EffectsOptions, token: Token, outcome: Outcome): void {
   if (!('query' in outcome)) return answer(token, outcome)
-  const { query, stale } = outcome
+  const { query } = outcome
   store.query(query, replica.position).then(
-    ({ items, next }) => answer(token, stale ? { data: { items, next }, stale } : { data: { items, next } }),
+    ({ items, next, stale }) =>
+      answer(token, stale || outcome.stale ? { data: { items, next }, stale: true } : { data: { items, next } }),
     (error: Error) => {
       complainOfDamage(complain, error)
       answer(token, { refusal: refuse('unavailable', 'the history cannot be read here; try again') })

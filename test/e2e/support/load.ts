@@ -94,8 +94,9 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       )
       await Promise.race([reached, failed.then((error) => (error === null ? null : Promise.reject(error)))])
     },
-    longestWithoutOkMs: () => Math.round(Math.max(shared.longestGapMs, performance.now() - shared.lastOkAt)),
+    longestWithoutOkMs: () => Math.round(shared.longestGapMs),
     async stop() {
+      if (shared.stopping) return
       shared.stopping = true
       noteGap(shared)
       await running
