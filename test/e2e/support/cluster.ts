@@ -78,6 +78,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const preloaded = options.preload === undefined ? [] : ['--import', options.preload]
   const launcher = spawn(process.execPath, [...preloaded, LAUNCHER], {
     env: { ...process.env, ...env },
+    // Ctrl-C is for whoever started it, who may have something to do first.
+    detached: true,
     // The channel's end stops it, so a test that fails or is killed leaves no cluster behind.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

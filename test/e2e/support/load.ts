@@ -142,6 +142,7 @@ async function act(actor: Actor, kind: number): Promise<unknown> {
   if (kind < 0.74) return login(actor, `${name}-${++actor.number}`)
   if (kind < 0.78) return create(actor, `${name}-${++actor.number}`)
   if (kind < 0.82) return contest(actor)
+  if (kind < 0.83) return refused(actor)
   return shared.reader.read({ name, room: roomOf(actor) }, ask, actor.next())
 }
 
@@ -155,6 +156,12 @@ async function message(actor: Actor): Promise<void> {
   const text = `${actor.name} writes ${++actor.number}`
   const result = await attempt(actor, text, 'message', { src: actor.name, dst: actor.name, message: text })
   if (result === 'ok') actor.shared.reader.expect(actor.name, 'written', text)
+}
+
+/** What is refused for good must never happen. */
+async function refused(actor: Actor): Promise<void> {
+  const text = `${actor.name} publishes nowhere ${++actor.number}`
+  await attempt(actor, text, 'publish', { user: actor.name, channel: 'nowhere', message: text })
 }
 
 async function login(actor: Actor, user: string): Promise<Operation['result']> {

@@ -2,10 +2,12 @@
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What is damaged. */
-export type Target = 'journal' | 'public' | 'server.json' | 'registry.json' | 'ref_servers.json'
+/** What a server has to be damaged. */
+export const TARGETS = ['journal', 'public', 'server.json', 'registry.json'] as const
 /** How. */
-export type Way = 'flipped bit' | 'zeroed sector' | 'cut off' | 'missing'
+export const WAYS = ['flipped bit', 'zeroed sector', 'cut off', 'missing'] as const
+export type Target = (typeof TARGETS)[number] | 'ref_servers.json'
+export type Way = (typeof WAYS)[number]
 
 const SECTOR = 512
 

@@ -28,7 +28,7 @@ export async function injectFsync(
   const effect = 'error' in how ? `error=${how.error}` : `delay_enter=${how.delayMs}ms`
   const calls = 'fdatasync,fsync'
   const words = ['-f', '-p', String(pid), '-o', output, '-e', `trace=${calls}`, '-e', `inject=${calls}:${effect}`]
-  const strace = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const strace = spawn('strace', words, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = once(strace, 'exit')
   let said = ''
   createInterface({ input: strace.stderr }).on('line', (line) => {
