@@ -21,26 +21,28 @@ const skip = isMissing('strace')
 
 type Recording = { folder: string; dataDir: string; events: FileEvent[]; operations: Operation[] }
 
-/** Runs a server under load, restarts included, for checkpoints; and records what it and ref do to their files. */
+/** Runs a server under load, killed in between for checkpoints, and records what it and ref do to their files. */
 async function record(t: TestContext): Promise<Recording> {
   const folder = temporaryFolder(t)
   const traces = { 'server-1': join(folder, 'server.trace'), ref: join(folder, 'ref.trace') }
   const prefixes = Object.fromEntries(Object.entries(traces).map(([name, path]) => [name, traceCommand(path)]))
   const hostile = await startHostile({ servers: 1, prefixes })
   t.after(() => hostile.stop())
-  const load = await startLoad({ broker: hostile.brokerUrl })
-  for (let restart = 0; restart < 2; restart++) {
+  const operations: Operation[] = []
+  for (const prefix of ['first-', 'second-', 'third-']) {
+    const load = await startLoad({ broker: hostile.brokerUrl, prefix })
     await load.more(15)
+    await load.stop()
+    operations.push(...load.operations())
+    if (prefix === 'third-') break
+    // While it has nothing to do: nobody would know whether a call under way had its effect.
     const starts = hostile.cluster.starts('server-1')
-    // Not SIGKILL: nobody would know whether the call under way had its effect.
-    hostile.cluster.kill('server-1', 'SIGTERM')
+    hostile.cluster.kill('server-1')
     await hostile.cluster.back('server-1', starts)
   }
-  await load.more(15)
-  await load.stop()
   await hostile.cluster.stop({ keepData: true })
   const { dataDir } = hostile.cluster
-  return { folder, dataDir, events: readTraces(Object.values(traces), dataDir), operations: load.operations() }
+  return { folder, dataDir, events: readTraces(Object.values(traces), dataDir), operations }
 }
 
 test('whatever a power cut leaves, what was acknowledged is there', { skip }, async (t) => {

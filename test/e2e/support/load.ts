@@ -17,6 +17,8 @@ export type LoadOptions = {
   library?: number
   plain?: number
   seed?: number
+  /** In front of the names of clients: those of two loads of one cluster must differ. */
+  prefix?: string
   /** Pause after each request, milliseconds; 0 asks again at once. */
   pauseMs?: number
 }
@@ -47,6 +49,7 @@ type Shared = {
   violations: string[]
   reader: Reader
   contested: Operation[]
+  prefix: string
   pauseMs: number
   stopping: boolean
   okayed: number
@@ -58,18 +61,18 @@ type Actor = { name: string; ask: Ask; next: () => number; shared: Shared; numbe
 
 /** Starts the clients; each logs in and creates a channel of its own first. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const { broker, library = 2, plain = 2, seed = 1, pauseMs = 10 } = options
+  const { broker, library = 2, plain = 2, seed = 1, prefix = '', pauseMs = 10 } = options
   const [operations, violations]: [Operation[], string[]] = [[], []]
   const client = connect({ broker })
   const url = typeof broker === 'string' ? broker : broker[0]!
   const plainClients = Array.from({ length: plain }, () => plainClient(url, PLAIN_TIMEOUT_MS))
   const shared: Shared = {
-    ...{ operations, violations, reader: new Reader(violations), contested: [], pauseMs, stopping: false },
-    ...{ okayed: 0, lastOkAt: performance.now(), longestGapMs: 0 },
+    ...{ operations, violations, reader: new Reader(violations), contested: [] },
+    ...{ prefix, pauseMs, stopping: false, okayed: 0, lastOkAt: performance.now(), longestGapMs: 0 },
   }
   const asks = [...Array.from({ length: library }, () => fromLibrary(client)), ...plainClients.map(({ ask }) => ask)]
   const actors = asks.map((ask, index): Actor => {
-    const name = `${index < library ? 'library' : 'plain'}-${index + 1}`
+    const name = `${prefix}${index < library ? 'library' : 'plain'}-${index + 1}`
     return { name, ask, next: random(seed * 1000 + index), shared, number: 0, okayed: 0 }
   })
   for (const actor of actors) await settleIn(actor)
@@ -178,8 +181,8 @@ async function create(actor: Actor, channel: string): Promise<Operation['result'
 
 /** A few create the same channel at about the same time: at most one may hear that it did. */
 async function contest(actor: Actor): Promise<void> {
-  const { contested } = actor.shared
-  const text = `contested-${Math.floor(contested.length / CONTESTANTS) + 1}`
+  const { contested, prefix } = actor.shared
+  const text = `${prefix}contested-${Math.floor(contested.length / CONTESTANTS) + 1}`
   const operation = begin(actor, text)
   contested.push(operation)
   await settle(actor, operation, 'channel', { channel: text })

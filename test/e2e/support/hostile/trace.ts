@@ -17,7 +17,7 @@ type Action = FileEvent extends infer E ? (E extends FileEvent ? Omit<E, 'starte
 
 const CALLS = 'openat,write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat'
 /** Most bytes of a write that are recorded: no group and no file of a test is larger, only zeros are. */
-const WRITE_BYTES = 200_000
+const WRITE_BYTES = 70_000
 
 /** The command to put in front of a process; it appends to a file, so that a process may be started several times. */
 export const traceCommand = (output: string): string[] => [
