@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { random } from '../support/garbage.ts'
 import { startTrial } from '../support/hostile/trial.ts'
 
-const ROUNDS = 7
+const ROUNDS = 5
 
 test('random kill -9 of servers, ref, broker and proxy', async (t) => {
   const { hostile, load, finish } = await startTrial(t)
@@ -15,7 +15,7 @@ test('random kill -9 of servers, ref, broker and proxy', async (t) => {
     // Once all servers at the same moment; otherwise one of them, one of the others, or both.
     const server = servers[Math.floor(next() * servers.length)]!
     const other = ['ref', 'broker', 'proxy'][round % 3]!
-    const victims = round === 3 ? servers : [[server], [other], [server, other]][Math.floor(next() * 3)]!
+    const victims = round === 2 ? servers : [[server], [other], [server, other]][Math.floor(next() * 3)]!
     const starts = victims.map((name) => cluster.starts(name))
     for (const name of victims) {
       cluster.kill(name)

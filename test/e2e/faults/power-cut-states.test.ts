@@ -77,7 +77,7 @@ function momentsOf(events: readonly FileEvent[], next: () => number): number[] {
     pick(segments).ended + 1,
     pick(writes).ended + 1,
     pick(later).ended,
-  ].concat(Array.from({ length: 4 }, () => pick(writes).ended + 1))
+  ].concat(Array.from({ length: 2 }, () => pick(writes).ended + 1))
 }
 
 async function checkState(t: TestContext, recording: Recording, crash: number, survives: () => boolean): Promise<void> {
