@@ -87,6 +87,8 @@ without effect: ${list(storm.missed) || 'none'}
 longest time without an OK: ${(load.longestWithoutOkMs() / 1000).toFixed(1)} s
 lost ${lost.length}, doubled ${doubled.length}, phantom ${phantom.length}, out of order ${misplaced.length + disorder.length}, wrong reads ${load.violations.length}
 files equal: ${equal ? 'yes' : 'NO'}`)
+  if (failures.length > 0 && lost.length > 0)
+    console.log('(the cluster did not become whole: what is lost here may still be in journals)')
   const wrong = { lost, doubled, phantom, misplaced, disorder, 'wrong reads': load.violations, failures }
   for (const [kind, all] of Object.entries(wrong))
     for (const what of all.slice(0, SHOWN)) console.log(`${kind}: ${what}`)

@@ -46,9 +46,10 @@ function usable(kinds: readonly string[]): Fault[] {
   })
 }
 
+// Whatever of the cluster still holds on to this process.
 try {
-  process.exitCode = await main()
+  process.exit(await main())
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  process.exit(1)
 }

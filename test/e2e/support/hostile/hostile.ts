@@ -72,9 +72,12 @@ export async function startHostile(options: HostileOptions = {}): Promise<Hostil
     bringUp: control.release,
     whole: (limitMs = WHOLE_LIMIT_MS) => whole(cluster, names, count, limitMs),
     async stop({ keepData = false } = {}) {
-      await cluster.stop({ keepData: true })
-      await world.network?.close()
-      world.disks?.close()
+      try {
+        await cluster.stop({ keepData: true })
+      } finally {
+        await world.network?.close()
+        world.disks?.close()
+      }
       if (!keepData) rmSync(directory, { recursive: true, force: true })
     },
   }

@@ -1,47 +1,63 @@
 /** Which process has a TCP connection of this machine open, as the kernel says. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/**
- * @param localPort, remotePort the connection as its owner sees it
- * @param candidates processes that it may belong to
- * @returns its owner's name, or null
- */
-export function ownerOf(
-  localPort: number,
-  remotePort: number,
-  candidates: readonly (readonly [name: string, pid: number | undefined])[],
-): string | null {
-  const inode = inodeOf(localPort, remotePort)
-  if (inode === null) return null
-  const link = `socket:[${inode}]`
-  return candidates.find(([, pid]) => pid !== undefined && hasOpen(pid, link))?.[0] ?? null
+export type Owners = {
+  /**
+   * @param localPort, remotePort the connection as its owner sees it
+   * @param since when it was there, as `performance.now` counts
+   * @returns the process that has it open, `gone` when it is closed already, null when it is none of the known
+   */
+  find(localPort: number, remotePort: number, since: number): string | 'gone' | null
 }
 
-const hexPort = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0')
+/** @param processes names and process ids as they are now */
+export function createOwners(processes: () => readonly (readonly [name: string, pid: number | undefined])[]): Owners {
+  // One look serves all connections that were there before it: after a partition hundreds come at once.
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let inodes: ReadonlyMap<string, string> = new Map()
+  let names: ReadonlyMap<string, string> = new Map()
+  const look = (): void => {
+    lookedAt = performance.now()
+    inodes = readInodes()
+    names = new Map(processes().flatMap(([name, pid]) => socketsOf(pid).map((link): [string, string] => [link, name])))
+  }
+  return {
+    find(localPort, remotePort, since) {
+      if (lookedAt <= since) look()
+      const inode = inodes.get(`${localPort} ${remotePort}`)
+      return inode === undefined ? 'gone' : (names.get(`socket:[${inode}]`) ?? null)
+    },
+  }
+}
 
-/** A line of /proc/net/tcp: number, local and remote address, state, queues, timers, retransmits, user, time-out, inode. */
-function inodeOf(localPort: number, remotePort: number): string | null {
-  const [local, remote] = [`:${hexPort(localPort)}`, `:${hexPort(remotePort)}`]
+/** Of every connection that a process has open, by its ports; one that was closed has the number 0. */
+function readInodes(): Map<string, string> {
+  const inodes = new Map<string, string>()
+  // Number, local and remote address, state, queues, timers, retransmits, user, time-out, inode.
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
     const fields = line.trim().split(/\s+/)
-    if (fields[1]?.endsWith(local) && fields[2]?.endsWith(remote) && fields[9] !== '0') return fields[9]!
+    const [local, remote, inode] = [fields[1], fields[2], fields[9]]
+    if (local?.includes(':') && inode !== undefined && inode !== '0')
+      inodes.set(`${portIn(local)} ${portIn(remote!)}`, inode)
   }
-  return null
+  return inodes
 }
 
-function hasOpen(pid: number, link: string): boolean {
+const portIn = (address: string): number => Number.parseInt(address.slice(address.indexOf(':') + 1), 16)
+
+/** What the descriptors of a process are; none when it has ended. */
+function socketsOf(pid: number | undefined): string[] {
   const folder = `/proc/${pid}/fd`
   try {
-    return readdirSync(folder).some((descriptor) => {
+    return readdirSync(folder).flatMap((descriptor) => {
       try {
-        return readlinkSync(`${folder}/${descriptor}`) === link
+        return [readlinkSync(`${folder}/${descriptor}`)]
       } catch {
         // Closed meanwhile.
-        return false
+        return []
       }
     })
   } catch {
-    // The process has ended.
-    return false
+    return []
   }
 }

@@ -7,10 +7,10 @@
  * servers advertise to each other has a host of its own, at which the relay listens.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../../../src/platform/config.ts'
 import type { LogRecord, ProcessName } from '../cluster.ts'
-import { waitFor } from '../wait.ts'
-import { ownerOf } from './network-owner.ts'
+import { createOwners, type Owners } from './network-owner.ts'
 import { type Direction, Pipe } from './network-pipe.ts'
 
 export type { Direction } from './network-pipe.ts'
@@ -41,6 +41,11 @@ export type Processes = {
 
 /** Where servers say that they are; they listen at BIND_HOST. */
 const PEER_HOST = '127.0.0.2'
+/** How long whoever has connected may be none of the known processes. */
+const UNKNOWN_LIMIT_MS = 2000
+const UNKNOWN_AGAIN_MS = 50
+/** After a partition hundreds connect at once: one look at the processes serves all that came within this time. */
+const GATHER_MS = 5
 
 /** Both directions between a process and others. */
 export const between = (name: ProcessName, others: readonly ProcessName[]): Direction[] =>
@@ -66,9 +71,14 @@ export async function createNetwork(config: Config, processes: Promise<Processes
     found.onRecord((record) => void learn(record))
   })
 
+  const owners = createOwners(() => [
+    [CLIENT, process.pid],
+    ...(cluster?.names ?? []).map((name) => [name, cluster!.pid(name)] as const),
+  ])
   const relay = (to: ProcessName, targetPort: number, host: string, port: number): Promise<Server> =>
     listen(host, port, async (socket) => {
-      const from = await nameOf(socket, () => cluster)
+      const from = await nameOf(socket, owners)
+      if (from === null) return void socket.destroy()
       const pipe = new Pipe(
         socket,
         () => connect(targetPort, '127.0.0.1'),
@@ -134,15 +144,16 @@ function listen(host: string, port: number, onConnection: (socket: Socket) => Pr
   })
 }
 
-/** Which process has made a connection; one that has just been started may not be known for a moment. */
-async function nameOf(socket: Socket, cluster: () => Processes | null): Promise<ProcessName> {
+/** Which process has made a connection, or null when it is closed again. One that has just been started may not be known yet. */
+async function nameOf(socket: Socket, owners: Owners): Promise<ProcessName | null> {
   const { remotePort, localPort } = socket
-  const find = (): ProcessName | null => {
-    const known = cluster()
-    const candidates: [ProcessName, number | undefined][] = (known?.names ?? []).map((name) => [name, known!.pid(name)])
-    return ownerOf(remotePort!, localPort!, [[CLIENT, process.pid], ...candidates])
+  const until = performance.now() + UNKNOWN_LIMIT_MS
+  for (let waitMs = GATHER_MS; ; waitMs = UNKNOWN_AGAIN_MS) {
+    const since = performance.now()
+    await sleep(waitMs)
+    const name = owners.find(remotePort!, localPort!, since)
+    if (name === 'gone') return null
+    if (name !== null) return name
+    if (since >= until) return 'unknown'
   }
-  return waitFor(() => find() ?? (socket.destroyed ? 'gone' : null), 'the process behind a connection').catch(
-    () => 'unknown',
-  )
 }

@@ -29,6 +29,8 @@ export async function startTrial(t: TestContext, options: HostileOptions = {}): 
     const operations = load.operations()
     const settledMs = await assertSettled(hostile.cluster, operations, 'everybody', hostile.servers.length)
     assert.deepEqual(load.violations, [])
+    const diverged = hostile.cluster.records().filter(({ msg }) => String(msg).startsWith('DIVERGED'))
+    assert.deepEqual(diverged, [], 'all servers ordered the same')
     assert.ok(load.reads.exact > 0, 'some reads were exact')
     const count = (result: string): number => operations.filter((one) => one.result === result).length
     const outcomes = `${count('ok')} OK, ${count('unknown')} unknown, ${count('refused')} refused`
