@@ -15,7 +15,7 @@ import { withSetupLock } from './setup-lock.mjs'
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 const OLDEST_NODE = [20, 15]
-const SOURCES = ['src', 'sim', 'test', 'bench']
+const SOURCES = ['src', 'sim', 'test', 'bench', 'chaos']
 const modulesStamp = join(root, 'node_modules', '.compasso-stamp')
 const distStamp = join(root, 'dist', '.stamp')
 

@@ -63,6 +63,11 @@ export class PublicFiles {
     return [...this.#files.keys()].sort()
   }
 
+  /** Whether a file lacks lines that found no room yet. */
+  isBehind(log: string): boolean {
+    return (this.#files.get(log)?.pending.length ?? 0) > 0
+  }
+
   /** All files, as far as they may be read. */
   readable(): Readable[] {
     return this.logs.map((log) => {

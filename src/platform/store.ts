@@ -90,10 +90,12 @@ export class Store {
   /**
    * A page of a public file.
    * @param upTo the last position that it may know of
+   * @returns `stale` when the file lacks lines up to there, because the disk is full
    * @throws {DamageError} when it is damaged there
    */
-  query(query: Query, upTo: number): Promise<Page> {
-    return queryLines(this.readable(query.log), query, upTo)
+  async query(query: Query, upTo: number): Promise<Page & { stale: boolean }> {
+    const stale = this.#files.isBehind(query.log)
+    return { ...(await queryLines(this.readable(query.log), query, upTo)), stale }
   }
 
   /** A public file as it stands; null when there is none. */

@@ -96,7 +96,7 @@ function reply({ replica, complain }: EffectsOptions, lookups: Lookups, token: T
   const { query, stale } = outcome
   if (!hasRoom(token)) return answerFound(token, null, stale)
   lookups.ask(query, replica.position).then(
-    (found) => (found === null ? answer(token, { refusal: BUSY }) : answerFound(token, found, stale)),
+    (found) => (found === null ? answer(token, { refusal: BUSY }) : answerFound(token, found, stale || found.stale)),
     (error: Error) => {
       complainOfDamage(complain, error)
       answer(token, { refusal: refuse('unavailable', 'the history cannot be read here; try again') })

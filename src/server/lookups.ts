@@ -9,7 +9,7 @@ import type { Data } from '../protocol/envelope.ts'
 import type { Query } from '../protocol/service.ts'
 
 /** An answer, encoded; `release` is to be called once when it has been copied into a reply, or is not wanted. */
-export type Found = { bytes: Uint8Array; release(): void }
+export type Found = { bytes: Uint8Array; stale: boolean; release(): void }
 
 export type Lookups = {
   /** @returns what was found, or null when there are too many questions; rejects when the files cannot be read */
@@ -25,9 +25,9 @@ const MOST_BYTES = 16 << 20
 
 type Waiting = { start(): void; giveUp(): void; since: number }
 
-/** @param look finds an answer  @param now milliseconds, monotonic */
+/** @param look finds an answer, and whether it may lack the newest lines  @param now milliseconds, monotonic */
 export function createLookups(
-  look: (query: Query, upTo: number) => Promise<Data>,
+  look: (query: Query, upTo: number) => Promise<Data & { stale?: boolean }>,
   now: () => number = () => performance.now(),
 ): Lookups {
   const waiting: Waiting[] = []
@@ -45,13 +45,14 @@ export function createLookups(
   const run = async (query: Query, upTo: number): Promise<Found> => {
     running++
     try {
-      const bytes = encode(await look(query, upTo))
+      const { stale = false, ...data } = await look(query, upTo)
+      const bytes = encode(data)
       held += bytes.length
       const release = (): void => {
         held -= bytes.length
         next()
       }
-      return { bytes, release }
+      return { bytes, stale, release }
     } finally {
       running--
       next()

@@ -9,19 +9,32 @@ import { waitFor } from './wait.ts'
 export type Ask = (service: string, data: Data) => Promise<Data>
 export type PlainClient = { ask: Ask; close(): void }
 
-/** The client of the course: a REQ socket, one frame, no id, whole seconds; it never sends anything twice. */
+/**
+ * The client of the course: a REQ socket, one frame, no id, whole seconds; it never sends anything twice. A REQ without
+ * its reply may not send again, so after that the next request takes a new one.
+ */
 export function plainClient(url: string, timeoutMs = 20_000): PlainClient {
-  const socket = new Request({ linger: 0, receiveTimeout: timeoutMs, sendTimeout: timeoutMs })
-  socket.connect(url)
+  const open = (): Request => {
+    const socket = new Request({ linger: 0, receiveTimeout: timeoutMs, sendTimeout: timeoutMs })
+    socket.connect(url)
+    return socket
+  }
+  let socket = open()
   let clock = 0
   return {
     async ask(service, data) {
+      if (socket.closed) socket = open()
       clock++
-      await socket.send(encode({ service, data: { ...data, timestamp: Math.floor(Date.now() / 1000), clock } }))
-      const [body] = await socket.receive()
-      const reply = decode(body!) as { data: Data }
-      clock = Math.max(clock, Number(reply.data.clock))
-      return reply.data
+      try {
+        await socket.send(encode({ service, data: { ...data, timestamp: Math.floor(Date.now() / 1000), clock } }))
+        const [body] = await socket.receive()
+        const reply = decode(body!) as { data: Data }
+        clock = Math.max(clock, Number(reply.data.clock))
+        return reply.data
+      } catch (error) {
+        socket.close()
+        throw error
+      }
     },
     close: () => socket.close(),
   }

@@ -24,9 +24,12 @@ export type ClusterOptions = {
   dataDir?: string
   /** Ports to use again. */
   portOffset?: number
+  /** A module that the launcher imports before anything else. */
+  preload?: string
 }
 /** ref, broker, proxy, server-1 …, bot-1 … */
 export type ProcessName = string
+export type LogRecord = Record<string, unknown>
 
 export type Cluster = {
   config: Config
@@ -38,7 +41,9 @@ export type Cluster = {
   /** Every line written so far, on standard output and standard error. */
   log(): string
   /** The same as records, where they are. */
-  records(): Record<string, unknown>[]
+  records(): LogRecord[]
+  /** Calls back for every record from now on. */
+  onRecord(listener: (record: LogRecord) => void): void
   /** Process id now; undefined before its first start. */
   pid(name: ProcessName): number | undefined
   /** Signals a process; SIGKILL by default. After it died the launcher starts it again. */
@@ -70,8 +75,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const portOffset = options.portOffset ?? (await freeOffset(base))
   const env: Record<string, string> = { ...base, PORT_OFFSET: String(portOffset) }
   const config = loadConfig(env)
-  const launcher = spawn(process.execPath, [LAUNCHER], {
+  const preloaded = options.preload === undefined ? [] : ['--import', options.preload]
+  const launcher = spawn(process.execPath, [...preloaded, LAUNCHER], {
     env: { ...process.env, ...env },
+    // Ctrl-C is for whoever started it, who may have something to do first.
+    detached: true,
     // The channel's end stops it, so a test that fails or is killed leaves no cluster behind.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -106,6 +114,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ready,
     log: output.text,
     records: () => output.records,
+    onRecord: (listener) => output.listeners.push(listener),
     pid,
     starts,
     healthUrl,
@@ -149,7 +158,8 @@ async function becomeReady(output: Output, closed: Promise<[number | null, NodeJ
 }
 
 type Output = {
-  records: Record<string, unknown>[]
+  records: LogRecord[]
+  listeners: ((record: LogRecord) => void)[]
   pids: Map<ProcessName, number[]>
   text(): string
   tail(): string
@@ -158,22 +168,26 @@ type Output = {
 
 function follow(streams: NodeJS.ReadableStream[]): Output {
   const lines: string[] = []
-  const records: Record<string, unknown>[] = []
+  const records: LogRecord[] = []
+  const listeners: Output['listeners'] = []
   const pids = new Map<ProcessName, number[]>()
   let ready = false
   const read = (line: string): void => {
     lines.push(line)
     if (!line.startsWith('{')) return
-    const record = JSON.parse(line) as Record<string, unknown>
+    const record = JSON.parse(line) as LogRecord
     records.push(record)
-    if (record.process !== 'cluster') return
-    if (record.msg === 'cluster ready') ready = true
-    if (record.msg !== 'started') return
-    const name = String(record.child)
-    pids.set(name, [...(pids.get(name) ?? []), Number(record.child_pid)])
+    if (record.process === 'cluster') {
+      const name = String(record.child)
+      if (record.msg === 'cluster ready') ready = true
+      if (record.msg === 'started') pids.set(name, [...(pids.get(name) ?? []), Number(record.child_pid)])
+    }
+    for (const listener of listeners) listener(record)
   }
   for (const input of streams) createInterface({ input }).on('line', read)
-  return { records, pids, text: () => lines.join('\n'), tail: () => lines.slice(-40).join('\n'), ready: () => ready }
+  const text = (): string => lines.join('\n')
+  const tail = (): string => lines.slice(-40).join('\n')
+  return { records, listeners, pids, text, tail, ready: () => ready }
 }
 
 function killIfThere(pid: number): void {

@@ -12,7 +12,8 @@ export function publicFilesIn(dataDir: string): PublicFiles {
   return Object.fromEntries(servers.sort().map((server) => [server, filesOf(join(dataDir, server))]))
 }
 
-function filesOf(folder: string): Record<string, Buffer> {
+/** The public files in one server's folder. */
+export function filesOf(folder: string): Record<string, Buffer> {
   const names = readdirSync(folder).filter((name) => name.endsWith('.jsonl') && !name.startsWith('journal-'))
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(folder, name))]))
 }

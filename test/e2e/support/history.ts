@@ -11,6 +11,7 @@ import { waitFor } from './wait.ts'
 export type Operation = {
   /** Whoever shares an order by real time: what is sent after an answer comes after what was answered. */
   client: string
+  /** The message; of a login the user, of a new channel its name. */
   text: string
   invokedAt: number
   /** null: no answer. */
@@ -41,29 +42,33 @@ export function orderedLines(files: PublicFiles, server: string): Line[] {
   return lines.sort((a, b) => a.n - b.n)
 }
 
-/**
- * Compares operations with one server's files. Lines of users whom no operation names (bots) do not count.
- * @param users those who sent the operations
- */
-export function compare(
-  operations: readonly Operation[],
-  users: ReadonlySet<unknown>,
-  lines: readonly Line[],
-): Findings {
+/** Those whose messages the operations are; `everybody`: every line in every file must be one of the operations. */
+export type Senders = ReadonlySet<unknown> | 'everybody'
+
+/** What an operation with such a line has as its text; null when the line does not count. */
+function textOf(line: Line, senders: Senders): string | null {
+  const { message, channel, user, src } = line
+  if (senders === 'everybody') return String(message ?? channel ?? user)
+  return typeof message === 'string' && senders.has(user ?? src) ? message : null
+}
+
+/** Compares operations with one server's files. Messages of others than the senders (bots) do not count. */
+export function compare(operations: readonly Operation[], senders: Senders, lines: readonly Line[]): Findings {
   const findings: Findings = { lost: [], doubled: [], phantom: [], misplaced: [] }
   const byText = new Map(operations.map((operation) => [operation.text, operation]))
   assert.equal(byText.size, operations.length, 'every operation must have a text of its own')
   const found: Operation[] = []
   const seen = new Set<string>()
-  for (const { message, user, src, id, skipped } of lines) {
+  for (const line of lines) {
+    const text = textOf(line, senders)
     // What was skipped has no effect: usually it repeats an id.
-    if (typeof message !== 'string' || skipped !== undefined || !users.has(user ?? src)) continue
-    const operation = byText.get(message)
-    if (seen.has(message)) findings.doubled.push(`${message} (${id})`)
-    else if (operation === undefined) findings.phantom.push(`${message}: nobody sent it`)
-    else if (operation.result === 'refused') findings.phantom.push(`${message}: it was refused (${operation.error})`)
+    if (text === null || line.skipped !== undefined) continue
+    const operation = byText.get(text)
+    if (seen.has(text)) findings.doubled.push(`${text} (${line.id})`)
+    else if (operation === undefined) findings.phantom.push(`${text}: nobody sent it`)
+    else if (operation.result === 'refused') findings.phantom.push(`${text}: it was refused (${operation.error})`)
     else found.push(operation)
-    seen.add(message)
+    seen.add(text)
   }
   for (const { text, result } of operations) if (result === 'ok' && !seen.has(text)) findings.lost.push(text)
   findings.misplaced = misplaced(found)
@@ -85,10 +90,9 @@ function misplaced(found: readonly Operation[]): string[] {
 }
 
 /** Nothing of it is lost, doubled, made up or out of order on any server. */
-export function assertHistory(operations: readonly Operation[], users: Iterable<string>, files: PublicFiles): void {
-  const known = new Set<unknown>(users)
+export function assertHistory(operations: readonly Operation[], senders: Senders, files: PublicFiles): void {
   for (const server of Object.keys(files)) {
-    const findings = compare(operations, known, orderedLines(files, server))
+    const findings = compare(operations, senders, orderedLines(files, server))
     assert.deepEqual(findings, { lost: [], doubled: [], phantom: [], misplaced: [] }, server)
   }
 }
@@ -126,30 +130,30 @@ function precedes(a: Line, b: Line): boolean {
 export async function assertSettled(
   cluster: Pick<Cluster, 'publicFiles' | 'log'>,
   operations: readonly Operation[],
-  users: Iterable<string>,
+  users: readonly string[] | 'everybody',
   servers = 3,
 ): Promise<number> {
   const from = Date.now()
-  const known = new Set<unknown>(users)
+  const senders: Senders = typeof users === 'string' ? users : new Set(users)
   let files: PublicFiles = {}
   await waitFor(
     () => {
       files = cluster.publicFiles()
       assertPrefixes(files)
       if (Object.keys(files).length !== servers || !areEqual(files)) return false
-      return compare(operations, known, orderedLines(files, 'server-1')).lost.length === 0
+      return compare(operations, senders, orderedLines(files, 'server-1')).lost.length === 0
     },
-    () => `equal files with everything that was answered OK: ${describe(files, operations, known)}`,
+    () => `equal files with everything that was answered OK: ${describe(files, operations, senders)}`,
   )
-  assertHistory(operations, known as Set<string>, files)
+  assertHistory(operations, senders, files)
   for (const server of Object.keys(files)) assertOrder(files, server)
   return Date.now() - from
 }
 
-function describe(files: PublicFiles, operations: readonly Operation[], users: ReadonlySet<unknown>): string {
+function describe(files: PublicFiles, operations: readonly Operation[], senders: Senders): string {
   const servers = Object.keys(files).map((server) => {
     const lines = orderedLines(files, server)
-    const { lost } = compare(operations, users, lines)
+    const { lost } = compare(operations, senders, lines)
     return `${server} has ${lines.length} lines, misses ${lost.length}${lost.length > 0 ? ` (${lost.slice(0, 3)} …)` : ''}`
   })
   return servers.join('; ')

@@ -26,7 +26,7 @@ const answers = fc.oneof(
 )
 
 function found(data: Data, stale: boolean): Answer {
-  return { found: { bytes: encode(data), release: () => {} }, stale }
+  return { found: { bytes: encode(data), stale, release: () => {} }, stale }
 }
 
 const dataOf = (given: Exclude<Answer, { refusal: unknown }>): Data =>
@@ -90,10 +90,10 @@ test('a batch holds no more of what was found than its reply has room for, and l
   const requests = Array.from({ length: 4 }, () => ({ service: 'history', id: null }))
   const batch: Batch = { ...batchOf(requests, [null, null, null, null] as never, true), missing: 4 }
   let held = 0
-  const page = (): { bytes: Uint8Array; release(): void } => {
+  const page = (): { bytes: Uint8Array; stale: boolean; release(): void } => {
     const bytes = encode({ items: ['x'.repeat(400_000)], next: 3 })
     held += bytes.length
-    return { bytes, release: () => (held -= bytes.length) }
+    return { bytes, stale: false, release: () => (held -= bytes.length) }
   }
   for (const index of [0, 1]) answerFound({ batch, index }, page(), false)
   assert.ok(hasRoom({ batch, index: 2 }))
