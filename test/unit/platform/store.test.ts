@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { showChecked } from '../../../src/platform/checked-json.ts'
@@ -105,16 +114,47 @@ test('a directory of another version is left alone', async () => {
   }
 })
 
-test('what cannot be read or written is said in one line', async () => {
+/** A stopped server's directory. */
+async function makeDirectory(): Promise<string> {
   const directory = newDirectory()
   const server = await start(directory)
   await fill(server, 5)
   await server.close()
-  rmSync(join(directory, 'publications.jsonl'))
-  mkdirSync(join(directory, 'publications.jsonl'))
-  await assert.rejects(start(directory), (error: Error) => {
-    assert.ok(error instanceof StartError, error.stack)
-    assert.match(error.message, /publications\.jsonl .*|is a directory/)
-    return true
-  })
+  return directory
+}
+
+const refusal = (text: RegExp) => (error: Error) => {
+  assert.ok(error instanceof StartError, error.stack)
+  assert.match(error.message, text)
+  return true
+}
+
+test('a directory in the place of a file is said in one line', async () => {
+  for (const file of ['publications.jsonl', 'server.json', 'journal']) {
+    const directory = await makeDirectory()
+    const name = readdirSync(directory).filter((one) => one.startsWith(file) && !one.endsWith('.free'))[0]!
+    rmSync(join(directory, name))
+    mkdirSync(join(directory, name))
+    await assert.rejects(start(directory), refusal(new RegExp(`${name}.* is a directory, not a file$`)))
+  }
+})
+
+test('files of somebody else are said in one line', async () => {
+  for (const file of ['publications.jsonl', 'server.json', 'journal']) {
+    const directory = await makeDirectory()
+    const name = readdirSync(directory).filter((one) => one.startsWith(file) && !one.endsWith('.free'))[0]!
+    chmodSync(directory, 0o777)
+    chmodSync(join(directory, name), 0)
+    const isRoot = process.geteuid!() === 0
+    // Root may read everything; nobody may not.
+    if (isRoot) process.seteuid!(65_534)
+    try {
+      await assert.rejects(
+        start(directory),
+        refusal(new RegExp(`${name}.* is not readable and writable for this user$`)),
+      )
+    } finally {
+      if (isRoot) process.seteuid!(0)
+    }
+  }
 })
