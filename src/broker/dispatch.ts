@@ -8,11 +8,12 @@
  * Idea: a request is sent again when it has waited for `redispatchMs` since it was last sent and there is evidence that
  * it is lost: it was *overtaken* (another request of the same back end, first sent at least OVERTAKEN_MS later, has been
  * answered), or all is *silent* (no reply at all from that back end for `redispatchMs`). Long queues are no evidence, so
- * what is usual is not counted: both times are longer by what replies have taken of late, when that is long. With large
- * messages and slow disks replies come in bursts, seconds apart, and from one worker seconds later than from another.
+ * both times are longer where replies have taken long of late: with large messages and slow disks replies come in bursts,
+ * seconds apart, and from one worker seconds later than from another.
  *
  * Limits: at most MAX_ATTEMPTS times in all, and after GIVE_UP_MS it is given up, so the table is bounded in time as it
- * is in bytes and in requests, each of a batch counted: what waits is how long a newcomer has to wait. Workers may see a request more than once; ours tell by its id.
+ * is in bytes and in requests, each of a batch counted: what waits is how long a newcomer has to wait. Workers may see a
+ * request more than once; ours tell by its id.
  */
 
 import { Pace } from '../core/pace.ts'

@@ -1,5 +1,5 @@
 /**
- * The table of calls that wait for their reply. Time is an argument, so tests need none.
+ * The table of calls that wait for their reply. Time is an argument.
  *
  * Calls of one turn of the event loop travel together, grouped by service (a batch for one service can go to a back end
  * of its own), in pieces of a sixth of what is in flight, so that there is work for every server. A batch is matched by a
@@ -9,7 +9,6 @@
  * when later batches are answered or all is silent, not by age alone, and the longer replies take of late the later: a
  * busy cluster must not be fed more.
  */
-
 import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Data, type Envelope, isMap } from '../protocol/envelope.ts'
@@ -218,9 +217,9 @@ export class CallTable {
   #isOverdue(batch: Batch, now: number): boolean {
     const { repliedAt, answeredSentAt, pace } = this.#brokers[batch.broker]!
     const usual = pace.ms(now)
-    const silent = now - repliedAt >= FIRST_WAIT_MS + usual
-    const overtaken = answeredSentAt >= batch.sentAt + Math.max(OVERTAKEN_MS, usual)
-    return silent || overtaken || now - batch.sentAt >= Math.max(PATIENCE_MS, 2 * usual)
+    if (now - repliedAt >= FIRST_WAIT_MS + usual) return true
+    if (answeredSentAt >= batch.sentAt + Math.max(OVERTAKEN_MS, usual)) return true
+    return now - batch.sentAt >= Math.max(PATIENCE_MS, 2 * usual)
   }
 
   #resend(batch: Batch, number: number, now: number): void {
