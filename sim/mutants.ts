@@ -72,14 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'storm', seeds: 100 },
   },
   {
-    name: 'R4: no freeze, promises go on',
-    file: 'core/acks.js',
-    find: 'const view = r.active && r.installed !== null',
-    replace: 'const view = r.installed !== null',
-    ...{ profile: 'ref cut', seeds: 300 },
-  },
-  {
-    name: 'R4: acknowledges origins outside the view',
+    name: 'R4: no freeze: acknowledges origins outside the view',
     file: 'core/repair.js',
     find: 'if (r.known.members.some((member) => member.origin === message.origin))',
     replace: 'if (true)',
@@ -207,15 +200,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'public lines believed without the journal',
     file: 'core/tails.js',
-    find: '!isJournalled(there, journalled) || ',
+    find: ' && Buffer.compare(one.bytes, bytes) === 0',
     replace: '',
     ...{ profile: 'damaged disks', seeds: 300 },
   },
   {
     name: 'lines cut after a kill between two files',
     file: 'core/tails.js',
-    find: 'places ??= findPlaces(present, journalled, fold);',
-    replace: 'places ??= new Map();',
+    find: 'if (isThere || isCopied)',
+    replace: 'if ((isThere || isCopied) && sure === places.length - 1)',
     ...{ profile: 'crash points', seeds: 100 },
   },
   {

@@ -81,20 +81,21 @@ function readTails(tails: ReadonlyMap<string, Uint8Array>): Map<number, Present[
  * order. It ends with the last line that is there at the position that it has by this, or with the copied lines behind.
  */
 function findPlaces(present: ReadonlyMap<number, readonly Present[]>, journalled: Journalled, fold: Fold): Place[] {
-  const last = Math.max(0, ...present.keys())
+  const last = Math.max(0, ...present.keys(), ...journalled.copied.keys())
   const ordered: Seqs = { ...fold.ordered }
   const heads = last > fold.position ? firstEvents(journalled, ordered) : new Map<Origin, ParsedLine>()
   const places: Place[] = []
   let sure = 0
-  for (let n = fold.position + 1; ; n++) {
+  for (let n = fold.position + 1; n <= last; n++) {
     const copied = journalled.copied.get(n)
-    if (copied === undefined && n > last) break
     const line =
       copied !== undefined ? parseLine(textOf(copied.bytes, 0, copied.bytes.length), copied.log) : smallest(heads)
     if (line === null) break
     places.push({ line, isCopied: copied !== undefined })
     const isThere = present.get(n)?.some((one) => one.line.origin === line.origin && one.line.seq === line.seq)
-    if (isThere || (copied !== undefined && sure === places.length - 1)) sure = places.length
+    // What was copied continued what had been ordered here, so that was decided, too.
+    const isCopied = copied !== undefined && line.seq === (ordered[line.origin] ?? 0) + 1
+    if (isThere || isCopied) sure = places.length
     ordered[line.origin] = line.seq
     const next = eventLine(journalled, line.origin, line.seq + 1)
     if (next === null) heads.delete(line.origin)

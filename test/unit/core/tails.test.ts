@@ -1,7 +1,7 @@
 /** What a restart does with public lines behind the checkpoint, for every way in which a process can be stopped. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventsRecord, makeGroup, readSegment } from '../../../src/core/journal.ts'
+import { copiedRecord, eventsRecord, makeGroup, readSegment } from '../../../src/core/journal.ts'
 import { makeLine } from '../../../src/core/lines.ts'
 import { EMPTY_CHECKPOINT, recover } from '../../../src/core/recovery.ts'
 import { createWindow } from '../../../src/core/window.ts'
@@ -41,10 +41,16 @@ const journal = readSegment(
   1,
 ).records
 
-function restart(tails: Record<string, string>) {
+function restart(tails: Record<string, string>, records = journal) {
   const app = createApplication()
   const bytes = new Map(Object.entries(tails).map(([file, text]) => [file, Buffer.from(text)]))
-  const found = { checkpoint: EMPTY_CHECKPOINT, state: app.create(), window: createWindow(64), tails: bytes, journal }
+  const found = {
+    checkpoint: EMPTY_CHECKPOINT,
+    state: app.create(),
+    window: createWindow(64),
+    tails: bytes,
+    journal: records,
+  }
   const { keep, append, restored } = recover(app, found)
   const files: Record<string, string> = {}
   for (const file of ['channels', 'publications', 'skipped'])
@@ -100,6 +106,17 @@ test('with a line that states the place of another the right one is found', () =
   const there = filesWith((n) => n <= 3)
   const moved = { ...there, publications: there.publications!.replace('"n":2', '"n":3') }
   assert.deepEqual(restart(moved), { files: { channels: '', publications: '', skipped: '', ...there }, position: 3 })
+})
+
+test('what was ordered here before lines were copied is written again when a power cut took it', () => {
+  const [file, line] = PUBLIC[1]!
+  const pieces = [
+    ...eventsRecord(first, 1, [['channels', 1]], Buffer.from(lineOf(0))),
+    ...copiedRecord(1, 2, [[file, Buffer.from(line)]]),
+    ...eventsRecord(second, 2, [['publications', 1]], Buffer.from(lineOf(3))),
+  ]
+  const { files, position } = restart({}, readSegment(makeGroup(pieces, 1, 1), 1).records)
+  assert.deepEqual([files, position], [{ skipped: '', ...filesWith((n) => n <= 2) }, 2])
 })
 
 test('a torn line is cut', () => {
