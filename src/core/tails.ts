@@ -81,7 +81,8 @@ function readTails(tails: ReadonlyMap<string, Uint8Array>): Map<number, Present[
  * order. It ends with the last line that is there at the position that it has by this, or with the copied lines behind.
  */
 function findPlaces(present: ReadonlyMap<number, readonly Present[]>, journalled: Journalled, fold: Fold): Place[] {
-  const last = Math.max(0, ...present.keys(), ...journalled.copied.keys())
+  let last = 0
+  for (const positions of [present, journalled.copied]) for (const n of positions.keys()) last = Math.max(last, n)
   const ordered: Seqs = { ...fold.ordered }
   const heads = last > fold.position ? firstEvents(journalled, ordered) : new Map<Origin, ParsedLine>()
   const places: Place[] = []
