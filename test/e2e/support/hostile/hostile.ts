@@ -79,8 +79,8 @@ export async function startHostile(options: HostileOptions = {}): Promise<Hostil
       } finally {
         await world.network?.close()
         world.disks?.close()
+        if (!keepData) rmSync(directory, { recursive: true, force: true })
       }
-      if (!keepData) rmSync(directory, { recursive: true, force: true })
     },
   }
   try {
