@@ -4,7 +4,7 @@
  * (EXT4_IOC_SHUTDOWN without flushing the log, which is how file systems are tested for just that).
  */
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from '../wait.ts'
 import { tool } from './tools.ts'
@@ -67,16 +67,15 @@ export async function createDisks(images: string, dataDir: string, names: readon
     free: (name) => rmSync(join(dataDir, name, FILLER), { force: true }),
     cutPower: async (name) => void (await tool('perl', '-e', SHUTDOWN, join(dataDir, name))),
     async remount(name) {
-      await waitFor(
-        () =>
-          tool('umount', join(dataDir, name)).then(
-            () => true,
-            () => false,
-          ),
-        `nobody to use the disk of ${name}`,
-      )
-      mounted.delete(name)
-      await mount(name)
+      // Who made a mount namespace meanwhile (a container that starts) may hold on to the dead file system for a moment;
+      // then the same one comes back.
+      const mountAlive = async (): Promise<boolean> => {
+        if (mounted.has(name)) await tool('umount', join(dataDir, name))
+        mounted.delete(name)
+        await mount(name)
+        return isAlive(join(dataDir, name))
+      }
+      await waitFor(() => mountAlive().catch(() => false), `the disk of ${name} to be mounted again`)
     },
     close: unmountAll,
   }
@@ -85,6 +84,18 @@ export async function createDisks(images: string, dataDir: string, names: readon
 const freeBytes = (folder: string): number => {
   const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize
+}
+
+/** Whether it can be written to. */
+function isAlive(folder: string): boolean {
+  const probe = join(folder, 'probe')
+  try {
+    writeFileSync(probe, '')
+    rmSync(probe)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function writeUntilFull(path: string): void {

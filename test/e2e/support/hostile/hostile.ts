@@ -1,9 +1,11 @@
 /** A cluster as `npm start` runs it in a world that breaks on demand: processes, network, disks and clocks. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ask } from '../../../../src/cluster/ask.ts'
 import { loadConfig } from '../../../../src/platform/config.ts'
+import type { Rank } from '../../../../src/protocol/replica.ts'
+import { saveState, stateFile } from '../../../../src/ref/state-file.ts'
 import { type Cluster, type ProcessName, startCluster } from '../cluster.ts'
 import { freeOffset } from '../ports.ts'
 import { waitFor } from '../wait.ts'
@@ -77,8 +79,8 @@ export async function startHostile(options: HostileOptions = {}): Promise<Hostil
       } finally {
         await world.network?.close()
         world.disks?.close()
+        if (!keepData) rmSync(directory, { recursive: true, force: true })
       }
-      if (!keepData) rmSync(directory, { recursive: true, force: true })
     },
   }
   try {
@@ -129,11 +131,11 @@ async function createWorld(options: HostileOptions, site: Site): Promise<World> 
  * those directories, so ref is told the ranks instead, as if it had given them in an earlier run.
  */
 function nameRanks(dataDir: string, servers: readonly ProcessName[]): void {
-  const ranks = servers.map((_, index) => index + 1)
-  const names = Object.fromEntries(servers.map((server, index) => [server, ranks[index]]))
-  mkdirSync(join(dataDir, 'ref'), { recursive: true })
-  const state = { ranks, names, view: null, settled: false }
-  writeFileSync(join(dataDir, 'ref', 'ref_servers.json'), JSON.stringify(state))
+  const ranks = servers.map((_, index) => (index + 1) as Rank)
+  const names = Object.fromEntries(servers.map((server, index) => [server, ranks[index]!]))
+  const directory = join(dataDir, 'ref')
+  mkdirSync(directory, { recursive: true })
+  saveState(stateFile(directory), { ranks, names, view: null, settled: false, installed: {} })
 }
 
 /** What was not asked for is not there; who uses it all the same has made a mistake. */
