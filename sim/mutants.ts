@@ -27,14 +27,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/ordering.js',
     find: 'log.stable < seq || ',
     replace: '',
-    ...{ profile: 'blackouts', seeds: 100 },
+    ...{ profile: 'blackouts', seeds: 300 },
   },
   {
     name: 'ordered before it is durable here',
     file: 'core/ordering.js',
     find: ' || log.committed < seq)',
     replace: ')',
-    ...{ profile: 'crash points', seeds: 100 },
+    ...{ profile: 'crash points', seeds: 300 },
   },
   {
     name: 'ack before fsync',
@@ -100,13 +100,6 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'crashes', seeds: 100 },
   },
   {
-    name: 'R7: installed before everything is here',
-    file: 'core/change.js',
-    find: "if (change.phase === 'fetch' && r.checkpoint === null && hasAll(r)) {",
-    replace: "if (change.phase === 'fetch' && r.checkpoint === null) {",
-    ...{ profile: 'lossy', seeds: 300 },
-  },
-  {
     name: 'installed before the record is durable',
     file: 'core/change.js',
     find: "if (change.phase === 'record' && r.committed >= change.token)",
@@ -142,13 +135,6 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'old backups', seeds: 300 },
   },
   {
-    name: 'R3: joins before the newest view is installed',
-    file: 'core/views.js',
-    find: 'if (!isInstalledByAll(state))',
-    replace: 'if (false)',
-    ...{ profile: 'churn', seeds: 300 },
-  },
-  {
     name: 'incarnation kept over a restart',
     file: 'core/views.js',
     find: 'origin: makeOrigin(server.heard.report.rank, number)',
@@ -175,13 +161,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (item.c <= level)',
     replace: 'if (true)',
     ...{ profile: 'slow links', seeds: 50 },
-  },
-  {
-    name: 'checkpoint before the files are fsynced',
-    file: 'core/checkpoint.js',
-    find: "['journal', 'files', 'registry', 'server', 'forget']",
-    replace: "['journal', 'registry', 'server', 'forget', 'files']",
-    ...{ profile: 'checkpoints', seeds: 100 },
   },
   {
     name: 'old journal forgotten before the checkpoint stands',
@@ -217,12 +196,5 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (later !== null)',
     replace: 'if (false)',
     ...{ profile: 'damaged disks', seeds: 300 },
-  },
-  {
-    name: 'memory grows with a member that lags',
-    file: 'core/requests.js',
-    find: 'if (r.own.bytes > 2 * r.options.lagBytes)',
-    replace: 'if (false)',
-    ...{ profile: 'laggards', seeds: 300 },
   },
 ]
