@@ -190,11 +190,4 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if ((isThere || isCopied) && sure === places.length - 1)',
     ...{ profile: 'crash points', seeds: 100 },
   },
-  {
-    name: 'damage in the journal taken for a torn tail',
-    file: 'core/journal.js',
-    find: 'if (later !== null)',
-    replace: 'if (false)',
-    ...{ profile: 'damaged disks', seeds: 300 },
-  },
 ]
