@@ -9,12 +9,13 @@
  * when later batches are answered or all is silent, not by age alone, and the longer replies take of late the later: a
  * busy cluster must not be fed more.
  */
+
+import type { Clock } from '../core/lamport.ts'
 import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Data, type Envelope, isMap } from '../protocol/envelope.ts'
 import { encodeBatches } from './batches.ts'
 import { CallError, errorIn } from './error.ts'
-import type { Clock } from './lamport.ts'
 
 export type Call = {
   envelope: Envelope
@@ -103,13 +104,17 @@ export class CallTable {
     if (this.#gathered.length === 0) return
     const calls = this.#gathered
     this.#gathered = []
-    for (const { envelope } of calls) {
-      envelope.data.timestamp = now
-      envelope.data.clock = this.#options.clock.tick()
+    const stamp = (piece: Call[]): void => {
+      const clock = this.#options.clock.tick()
+      for (const { envelope } of piece) {
+        envelope.data.timestamp = now
+        envelope.data.clock = clock
+      }
     }
     encodeBatches(
       calls,
       this.#pending,
+      stamp,
       (piece, body) => this.#send(piece, body, now),
       (call, error) => this.#reject(call, error),
     )

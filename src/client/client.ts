@@ -6,12 +6,13 @@
  *     for await (const publication of client.subscribe('music')) console.log(publication.message)
  */
 
+import { createClock } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
+import { lastClock } from '../protocol/carried.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
 import { type Call, CallTable } from './calls.ts'
 import { CallError } from './error.ts'
-import { createClock } from './lamport.ts'
 import { connectBroker } from './link.ts'
 import { createSubscriptions, type Subscription } from './subscriptions.ts'
 import { createUlids } from './ulid.ts'
@@ -36,6 +37,8 @@ export type CallOptions = {
 }
 
 export type Client = {
+  /** Its Lamport clock as it stands. */
+  readonly clock: number
   /**
    * Sends a request, again if need be, until it is answered.
    * @returns the reply's data
@@ -77,6 +80,8 @@ export function connect(options: ClientOptions): Client {
 
   function receive(broker: number, batch: number, body: Buffer): void {
     let wrong: string | null
+    // Also of a reply that nobody waits for any more.
+    clock.merge(lastClock(body))
     try {
       wrong = table.receive(broker, batch, body, Date.now())
     } catch (error) {
@@ -126,6 +131,9 @@ export function connect(options: ClientOptions): Client {
   }
 
   return {
+    get clock() {
+      return clock.now
+    },
     call(service, data, { id, deadlineMs = DEADLINE_MS } = {}) {
       if (closing !== null) return Promise.reject(new CallError('unavailable', 'the client is closed', false))
       if (table.pending >= MOST_PENDING) return Promise.reject(new CallError('unavailable', TOO_MANY, true))

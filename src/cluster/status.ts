@@ -102,15 +102,16 @@ function toJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
   return `${JSON.stringify({ ref: refUrl, view: ref.view ?? null, total: ref.total, servers }, null, 2)}\n`
 }
 
-const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'digest']
+const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'clock', 'digest']
 
 function describe(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
   const most = furthest(rows)
   const cells = rows.map((row) => {
     const { status } = row
-    const known = [status?.position ?? '-', status === null ? '-' : most - status.position, status?.digest ?? '-']
+    const known = [status?.position ?? '-', status === null ? '-' : most - status.position]
+    const marks = [status?.clock ?? '-', status?.digest ?? '-']
     const about = [row.rank, row.name, status?.origin ?? '-', String(status?.view ?? '-'), stateOf(row)]
-    return [...about, ...known].map((cell) => (typeof cell === 'number' ? cell : escapeControls(cell)))
+    return [...about, ...known, ...marks].map((cell) => (typeof cell === 'number' ? cell : escapeControls(cell)))
   })
   return `${summary(refUrl, ref)}\n${table([HEAD, ...cells]).join('\n')}\n`
 }

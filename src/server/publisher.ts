@@ -4,6 +4,7 @@
  */
 import type { Complain } from '../platform/socket-complaints.ts'
 import { bindSocket, createSocket, createWriter, readLoop } from '../platform/sockets.ts'
+import { setLastClock, WIDE } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -32,10 +33,12 @@ export type Publisher = {
   close(): void
 }
 
+/** @param nextClock the Lamport clock for the next message, by the rule */
 export async function createPublisher(
   url: string,
   proxyUrls: readonly string[],
   complain: Complain,
+  nextClock: () => number,
 ): Promise<Publisher> {
   const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, maxMessageSize: LONGEST_FRAME, linger: LINGER_MS })
   const writer = createWriter(socket)
@@ -58,7 +61,7 @@ export async function createPublisher(
     },
     flush() {
       if (gathered.size === 0) return
-      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps)) publish(topic, body)
+      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps, nextClock)) publish(topic, body)
       gathered.clear()
     },
     close() {
@@ -68,12 +71,20 @@ export async function createPublisher(
   }
 }
 
-/** One map, or arrays of several, each within the frame limit. */
-export function encodeMaps(maps: readonly Data[]): Uint8Array[] {
-  const body = encode(maps.length === 1 ? maps[0] : maps)
-  if (body.length <= BATCH_BYTES || maps.length === 1) return [body]
+/**
+ * One map, or arrays of several, each within the frame limit. A map's `clock` is its event's; the Lamport time of the
+ * message stands at its end, as `sent` of the last map.
+ */
+export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  const last = { ...maps.at(-1)!, sent: WIDE }
+  const bytes = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
+  if (bytes.length <= BATCH_BYTES || maps.length === 1) {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    setLastClock(body, nextClock())
+    return [body]
+  }
   const half = maps.length >> 1
-  return [...encodeMaps(maps.slice(0, half)), ...encodeMaps(maps.slice(half))]
+  return [...encodeMaps(maps.slice(0, half), nextClock), ...encodeMaps(maps.slice(half), nextClock)]
 }
 
 /** Follows who subscribes to what; ZeroMQ subscribes by prefix. */

@@ -1,7 +1,7 @@
 /** A call table whose messages a test sees and answers. */
 import { type Call, CallTable } from '../../../src/client/calls.ts'
 import type { CallError } from '../../../src/client/error.ts'
-import { createClock } from '../../../src/client/lamport.ts'
+import { createClock } from '../../../src/core/lamport.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import type { Data, Envelope } from '../../../src/protocol/envelope.ts'
 
