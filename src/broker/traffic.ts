@@ -111,7 +111,7 @@ export class Traffic {
     const { stamp, body } = message
     this.#clock = mergeTrusted(this.#clock, stampClock(stamp))
     // A worker of somebody else's hands back the stamp as it was; if it has a clock, that is in its body.
-    if (lastClock(body) === null) this.#clock = mergeClient(this.#clock, firstClock(body))
+    if (lastClock(body, 'clock') === null) this.#clock = mergeClient(this.#clock, firstClock(body))
     // Not ours: from before a restart, and whoever asked has asked again.
     const request = stampedBy(stamp, this.#boot) ? this.#dispatch.reply(stampNumber(stamp), now) : null
     if (request === null) {
@@ -120,7 +120,7 @@ export class Traffic {
     }
     this.counts.replies++
     this.#log.debug({ request: request.number, bytes: body.length, attempts: request.attempts }, 'reply')
-    setLastClock(body, ++this.#clock)
+    setLastClock(body, 'clock', ++this.#clock)
     this.#toClient([...request.route, EMPTY, body])
   }
 

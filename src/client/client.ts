@@ -81,7 +81,7 @@ export function connect(options: ClientOptions): Client {
   function receive(broker: number, batch: number, body: Buffer): void {
     let wrong: string | null
     // Also of a reply that nobody waits for any more.
-    clock.merge(lastClock(body))
+    clock.merge(lastClock(body, 'clock'))
     try {
       wrong = table.receive(broker, batch, body, Date.now())
     } catch (error) {

@@ -57,7 +57,7 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
     }
     if (frames.length !== 2) return
     // The message's; those of its maps are their events'. A repeat is received too.
-    clock.merge(lastClock(frames[1]!))
+    clock.merge(lastClock(frames[1]!, 'sent'))
     let body: unknown
     try {
       body = decode(frames[1]!)

@@ -17,30 +17,32 @@ export const WIDE = Number.MAX_SAFE_INTEGER
 
 const UINT64 = 0xcf
 const VALUE_BYTES = 9
-const KEYS = [Buffer.from('\xa5clock', 'latin1'), Buffer.from('\xa4sent', 'latin1')]
+const KEYS = { clock: Buffer.from('\xa5clock', 'latin1'), sent: Buffer.from('\xa4sent', 'latin1') } as const
+/** Of a reply, and of a publication. */
+type Key = keyof typeof KEYS
 const CLOCK = Buffer.from('clock')
 const DATA = Buffer.from('data')
 /** Values looked at before a document counts as one without a clock. */
 const MOST_VALUES = 64
 
 /** The clock at the end of a document, or null when there is none of that form. */
-export function lastClock(body: Buffer): number | null {
-  if (!endsWithClock(body)) return null
+export function lastClock(body: Buffer, key: Key): number | null {
+  if (!endsWithClock(body, key)) return null
   const clock = body.readUInt32BE(body.length - 8) * 2 ** 32 + body.readUInt32BE(body.length - 4)
   return Number.isSafeInteger(clock) ? clock : null
 }
 
 /** Replaces the clock at the end of a document. @returns false when there is none of that form */
-export function setLastClock(body: Buffer, clock: number): boolean {
-  if (!endsWithClock(body)) return false
+export function setLastClock(body: Buffer, key: Key, clock: number): boolean {
+  if (!endsWithClock(body, key)) return false
   body.writeUInt32BE(Math.floor(clock / 2 ** 32), body.length - 8)
   body.writeUInt32BE(clock % 2 ** 32, body.length - 4)
   return true
 }
 
-function endsWithClock(body: Buffer): boolean {
+function endsWithClock(body: Buffer, key: Key): boolean {
   const at = body.length - VALUE_BYTES
-  return body[at] === UINT64 && KEYS.some((key) => isAt(body, at - key.length, key))
+  return body[at] === UINT64 && isAt(body, at - KEYS[key].length, KEYS[key])
 }
 
 function isAt(body: Buffer, at: number, text: Buffer): boolean {

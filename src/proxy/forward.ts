@@ -59,10 +59,10 @@ export class Forward {
     this.#counts.publications++
     const body = frames[1]!
     this.#counts.bytes += body.length
-    const sent = lastClock(body)
+    const sent = lastClock(body, 'sent')
     this.#clock = sent === null ? mergeClient(this.#clock, firstClock(body)) : mergeTrusted(this.#clock, sent)
     this.#clock = tick(this.#clock)
-    setLastClock(body, this.#clock)
+    setLastClock(body, 'sent', this.#clock)
     this.#options.toSubscribers(frames)
   }
 

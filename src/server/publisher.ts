@@ -80,7 +80,7 @@ export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint
   const bytes = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
   if (bytes.length <= BATCH_BYTES || maps.length === 1) {
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    setLastClock(body, nextClock())
+    setLastClock(body, 'sent', nextClock())
     return [body]
   }
   const half = maps.length >> 1

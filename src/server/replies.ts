@@ -87,7 +87,7 @@ export function encodeReply(batch: Batch, timestamp: number, clock: number): Uin
     at += parts[i]!.length
   }
   const body = out.subarray(0, at)
-  setLastClock(body, clock)
+  setLastClock(body, 'clock', clock)
   return body
 }
 

@@ -25,6 +25,7 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
     message: () => ({ status: 'OK' }),
   }
   const client: Client = {
+    clock: 0,
     async call(service, data) {
       await new Promise((resolve) => setImmediate(resolve))
       const error = fail(service, calls.push({ service, data }))
