@@ -15,9 +15,13 @@ const EXAMPLES = join(import.meta.dirname, '..', '..', '..', '..', 'examples', '
 export type Output = { code: number; stdout: string; stderr: string }
 
 /** Runs one of the examples to its end. */
-export async function runExample(program: string, args: readonly string[]): Promise<Output> {
+export const runExample = (program: string, args: readonly string[]): Promise<Output> =>
+  runPython([join(EXAMPLES, program), ...args])
+
+/** Runs Python to its end. */
+export async function runPython(args: readonly string[]): Promise<Output> {
   try {
-    const done = await promisify(execFile)(PYTHON, [join(EXAMPLES, program), ...args], { timeout: 60_000 })
+    const done = await promisify(execFile)(PYTHON, args, { timeout: 60_000, maxBuffer: 8 << 20 })
     return { code: 0, ...done }
   } catch (error) {
     const { code, stdout, stderr } = error as Output
