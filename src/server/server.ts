@@ -46,7 +46,7 @@ export async function startServer(context: RoleContext): Promise<void> {
   onStop(() => lock.release())
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, inlets)
-  const place = { rank, instance, directory, space, inlets }
+  const place = { rank, instance, time, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
@@ -64,11 +64,11 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
   return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
-type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
+type Place = { rank: Rank; instance: Instance; time: ClusterTime; directory: string; space: SpaceWatch; inlets: Inlets }
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, directory, space, inlets }: Place,
+  { rank, instance, time, directory, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
@@ -84,7 +84,7 @@ async function load(
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
   inlets.tools = {
     clock: replica,
-    status: () => statusOf(replica, config.name),
+    status: () => statusOf(replica, config.name, time),
     readable: (log) => store.readable(log),
   }
   const { position, clock } = replica

@@ -20,6 +20,11 @@ const MAY: Readonly<Record<string, { folders: readonly string[]; packages: 'any'
   'src/client': { folders: ['src/platform', 'src/core', 'src/protocol'], packages: 'any' },
   'src/console': { folders: ['src/platform', 'src/core', 'src/protocol', 'src/client'], packages: 'any' },
   'src/cluster': { folders: ['src/platform', 'src/core', 'src/protocol', 'src/client'], packages: 'any' },
+  // The services (pure, no I/O) tell the command line their fields and what they take, before anything is sent.
+  'src/cli': {
+    folders: ['src/cluster', 'src/platform', 'src/core', 'src/protocol', 'src/client', 'src/server/services'],
+    packages: 'any',
+  },
   // The broker's rules (broker/traffic.ts) take time and sockets as arguments, as the core does.
   sim: { folders: ['src/core', 'src/protocol', 'src/server/services', 'src/broker'], packages: 'any' },
 }

@@ -1,13 +1,13 @@
 /** One question to a process of the cluster, as a plain REQ client would ask it. */
-
 import { createSocket } from '../platform/sockets.ts'
 import { decode, encode } from '../protocol/codec.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
+import { EXIT, Failure } from './failure.ts'
 
 const LIMIT_MS = 2000
 
 /** Why there is no answer: nobody there, or an error reply. */
-export class AskError extends Error {}
+export class AskError extends Failure {}
 
 /**
  * Sends `{service, data}` and waits for the reply's data.
@@ -23,7 +23,8 @@ export async function ask(url: string, service: string, data: Data = {}): Promis
     const frames = await socket.receive()
     return readReply(url, decode(frames.at(-1)!))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') throw new AskError(`no answer from ${url} within 2 s`)
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN')
+      throw new AskError(`no answer from ${url} within 2 s`, EXIT.unreachable)
     throw error instanceof AskError ? error : new AskError(`${url}: ${(error as Error).message}`)
   } finally {
     socket.close()
