@@ -18,6 +18,8 @@ const LONGEST_FRAME = 1024
 /** Messages that wait for a peer that reads slowly, of up to 0.5 MiB; beyond that it misses some and fetches them. */
 const QUEUE = 500
 const LINGER_MS = 500
+/** Subscribers of the course know no arrays, so few publications, at the rates that people make, go out one by one. */
+const ARRAY_FROM = 8
 /** What maps and headers may add to the maps of a message, roughly. */
 const BATCH_BYTES = LIMITS.frameBytes / 2
 
@@ -72,19 +74,26 @@ export async function createPublisher(
 }
 
 /**
- * One map, or arrays of several, each within the frame limit. A map's `clock` is its event's; the Lamport time of the
- * message stands at its end, as `sent` of the last map.
+ * The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. A map's `clock`
+ * is its event's; the Lamport time of the message stands at its end, as `sent` of the last map.
  */
 export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  if (maps.length >= ARRAY_FROM) return encodeArrays(maps, nextClock)
+  return maps.map((map) => sealed(encode({ ...map, sent: WIDE }), nextClock))
+}
+
+function encodeArrays(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
   const last = { ...maps.at(-1)!, sent: WIDE }
-  const bytes = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
-  if (bytes.length <= BATCH_BYTES || maps.length === 1) {
-    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    setLastClock(body, 'sent', nextClock())
-    return [body]
-  }
+  const body = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
+  if (body.length <= BATCH_BYTES || maps.length === 1) return [sealed(body, nextClock)]
   const half = maps.length >> 1
-  return [...encodeMaps(maps.slice(0, half), nextClock), ...encodeMaps(maps.slice(half), nextClock)]
+  return [...encodeArrays(maps.slice(0, half), nextClock), ...encodeArrays(maps.slice(half), nextClock)]
+}
+
+function sealed(bytes: Uint8Array, nextClock: () => number): Uint8Array {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  setLastClock(body, 'sent', nextClock())
+  return body
 }
 
 /** Follows who subscribes to what; ZeroMQ subscribes by prefix. */

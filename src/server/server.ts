@@ -48,7 +48,7 @@ export async function startServer(context: RoleContext): Promise<void> {
   onStop(() => lock.release())
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, clock, inlets)
-  const place = { rank, instance, directory, space, inlets }
+  const place = { rank, instance, time, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
@@ -84,11 +84,11 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
   return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
-type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
+type Place = { rank: Rank; instance: Instance; time: ClusterTime; directory: string; space: SpaceWatch; inlets: Inlets }
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, directory, space, inlets }: Place,
+  { rank, instance, time, directory, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
@@ -104,7 +104,7 @@ async function load(
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
   inlets.tools = {
     clock: replica,
-    status: () => statusOf(replica, config.name),
+    status: () => statusOf(replica, config.name, time),
     readable: (log) => store.readable(log),
   }
   const { position } = replica

@@ -68,7 +68,7 @@ export type State = 'installed' | 'frozen' | 'learner'
 export const stateOf = (replica: Replica): State =>
   replica.origin === null ? 'learner' : replica.active ? 'installed' : 'frozen'
 
-export function statusOf(replica: Replica, name: string): Data {
+export function statusOf(replica: Replica, name: string, time: ClusterTime): Data {
   const view = replica.known
   let unordered = 0
   for (const log of replica.logs.values()) unordered += log.held - log.ordered
@@ -76,6 +76,8 @@ export function statusOf(replica: Replica, name: string): Data {
     ...{ rank: replica.rank, name, origin: replica.origin, instance: replica.instance, state: stateOf(replica) },
     view: view === null ? null : { ...view, members: view.members.map((member) => member.rank) },
     ...{ position: replica.position, digest: showDigest(replica.digest), unordered, waiting: replica.waiters.size },
+    clock: replica.clock,
+    time: time.status(view?.number ?? 0),
     memory: process.memoryUsage().rss,
   }
 }
