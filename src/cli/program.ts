@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { addStart } from '../cluster/start.ts'
 import { addForget } from './forget.ts'
+import { addLamport } from './lamport.ts'
 import { endOnSignals } from './signals.ts'
 import { addStatus } from './status.ts'
 import { addVerify } from './verify.ts'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addStatus(program)
   addVerify(program)
   addForget(program)
+  addLamport(program)
   // A cluster ends in its own way; everything else at once.
   program.hook('preAction', (_, command) => {
     if (command.name() !== 'start') endOnSignals()

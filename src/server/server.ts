@@ -1,7 +1,7 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
-import { createReplica, type Replica } from '../core/replica.ts'
+import { createReplica, hear, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
@@ -32,7 +32,7 @@ const TICK_MS = 50
 type Inlets = { engine: Engine | null; membership: Membership | null; mending: Mending; tools: Tools }
 
 export async function startServer(context: RoleContext): Promise<void> {
-  const { config, log, onStop } = context
+  const { config, log, messages, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
   const time = createTime()
   const clock = clockOf(() => inlets.tools.clock)
@@ -40,8 +40,8 @@ export async function startServer(context: RoleContext): Promise<void> {
     inlets.membership?.take(data)
     inlets.mending.take(data)
   }
-  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
-  const mending = createMending({ instance, ref, clock, time, log })
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, messages, clock, time, onAnswer })
+  const mending = createMending({ instance, ref, clock, time, log, messages })
   const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
   context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
@@ -53,7 +53,7 @@ export async function startServer(context: RoleContext): Promise<void> {
     await lock.release()
     throw error
   })
-  run({ context, time, ref, space, inlets, ...sockets, ...loaded })
+  run({ context, time, clock, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
 }
 
@@ -115,7 +115,7 @@ async function load(
 type Sockets = { peers: Peers; publisher: Publisher; endpoint: Endpoint }
 
 async function bind(
-  { config, log }: RoleContext,
+  { config, log, messages }: RoleContext,
   instance: Instance,
   time: ClusterTime,
   clock: Clock,
@@ -123,12 +123,18 @@ async function bind(
 ): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
-  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock.tick)
+  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock, messages)
   const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
-    onMessage: (message) => inlets.engine?.post({ type: 'message', message }),
-    onRequest: (body) => answerTool(body, inlets.tools, file, time),
+    onMessage(message) {
+      const { engine } = inlets
+      if (engine === null) return
+      hear(engine.replica, message)
+      messages?.received(`server>server ${message.type}`, message.instance, message.clock, clock.now)
+      engine.post({ type: 'message', message })
+    },
+    onRequest: (body) => answerTool(body, inlets.tools, file, time, messages),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
   return { peers, publisher, endpoint: { peer: advertised(peers.endpoint), pub: advertised(publisher.endpoint) } }
@@ -137,6 +143,7 @@ async function bind(
 type Parts = Sockets & {
   context: RoleContext
   time: ClusterTime
+  clock: Clock
   replica: Replica
   store: Store
   ref: Link
@@ -144,22 +151,20 @@ type Parts = Sockets & {
   inlets: Inlets
 }
 
-function run({ context, time, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
-  const { config, log, onStop, setHealth } = context
+function run({ context, time, clock, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
+  const { config, log, messages, onStop, setHealth } = context
   const post = (input: Input): void => inlets.engine?.post(input)
   const complain = createComplaints(log)
   const workers = createWorkers({
     ...{ urls: config.brokerBackUrls, time, complain },
     onRequests: (requests) => inlets.engine?.request(requests),
-    nextClock() {
-      replica.clock = tick(replica.clock)
-      return replica.clock
-    },
+    clock,
+    messages,
   })
   const readiness = createReadiness(replica, workers, setHealth)
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, complain, post },
+    ...{ replica, store, peers, publisher, time, log, messages, complain, post },
     report: () => membership.report(),
     stepDone: () => readiness.look(),
   })
