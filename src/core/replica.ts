@@ -11,7 +11,7 @@ import { checkpointIfDue } from './checkpoint.ts'
 import { answerCopy, progressCopy, sayHello, takeCopied } from './copy.ts'
 import { publishEvents } from './events.ts'
 import { readDigest } from './hash.ts'
-import { merge } from './lamport.ts'
+import { CLOCK_LIMIT, merge } from './lamport.ts'
 import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
 import { roughBytes } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
@@ -23,8 +23,6 @@ import type { Effect, Input } from './types.ts'
 
 export type { Options, Replica, Restored } from './state.ts'
 
-/** A clock beyond this is nobody's: counting to it takes ten thousand years at 10,000 events a second. */
-const CLOCK_LIMIT = 2 ** 52
 /** A joiner not heard for this long is not reported as heard, ms. */
 const HELLO_FRESH_MS = 2000
 const MOST_HEARD = 100

@@ -1,18 +1,21 @@
-/** The cluster's time as this server knows it: the only place that reads the wall clock for what others see. */
-import type { ClockStatus } from '../protocol/clock-status.ts'
+/**
+ * The cluster's time as this server knows it: the synchronised clock. The only place that reads the machine's clocks for
+ * what others see.
+ */
+import { createPhysical, type PhysicalClock, syncedAt } from '../core/physical.ts'
+import { type Config, forRank } from '../platform/config.ts'
+import type { Rank } from '../protocol/replica.ts'
 
 export type ClusterTime = {
-  /** Milliseconds since 1970, an integer. */
+  /** Milliseconds since 1970, an integer; it never goes back. */
   now(): number
-  /** @param term the number of the newest view, 0 before the first */
-  status(term: number): ClockStatus
+  readonly clock: PhysicalClock
 }
 
-/** A clock that nobody corrects yet, and that says so. */
-export const createTime = (): ClusterTime => ({
-  now: () => Date.now(),
-  status: (term) => ({
-    ...{ now: Date.now(), rawOffsetMs: 0, offsetMs: 0, errorMs: null, driftPpm: null, slewing: false },
-    ...{ round: 0, coordinator: null, term },
-  }),
-})
+/** A clock as wrong as the configuration wants that of this rank to be. */
+export function createTime(config: Pick<Config, 'clockSkewMs' | 'clockDriftPpm'>, rank: Rank): ClusterTime {
+  const skewMs = forRank(config.clockSkewMs, rank)
+  const driftPpm = forRank(config.clockDriftPpm, rank)
+  const clock = createPhysical(performance.now(), Date.now(), { skewMs, driftPpm })
+  return { now: () => Math.floor(syncedAt(clock, performance.now())), clock }
+}
