@@ -1,13 +1,16 @@
 /** How the calls of one turn become bodies: by service, in pieces that leave work for every server, none too large. */
 import { encode } from '../protocol/codec.ts'
 import { LIMITS } from '../protocol/limits.ts'
-import type { Call } from './calls.ts'
+import type { Call } from './call.ts'
 import { CallError } from './error.ts'
 
 /** Smallest piece, unless there is less. */
 const PIECE_MIN = 100
 /** A sixth of what is in flight: two pieces for each of three servers. */
 const PIECE_SHARE = 6
+
+/** Services whose reply may fill a frame by itself: in a batch it would leave no room for the others. */
+const LARGE_REPLIES: ReadonlySet<string> = new Set(['history'])
 
 type Send = (calls: Call[], body: Uint8Array) => void
 type Refuse = (call: Call, error: CallError) => void
@@ -22,7 +25,8 @@ export function encodeBatches(calls: Call[], inFlight: number, send: Send, refus
   const share = Math.ceil(inFlight / PIECE_SHARE)
   const size = Math.min(Math.max(share, PIECE_MIN), LIMITS.batchEnvelopes)
   for (const group of groupByService(calls)) {
-    if (group.length <= size) encodePiece(group, send, refuse)
+    if (LARGE_REPLIES.has(group[0]!.envelope.service)) for (const call of group) encodePiece([call], send, refuse)
+    else if (group.length <= size) encodePiece(group, send, refuse)
     else for (let i = 0; i < group.length; i += size) encodePiece(group.slice(i, i + size), send, refuse)
   }
 }

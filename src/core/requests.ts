@@ -28,7 +28,7 @@ export function takeRequest(r: Replica, request: ClientRequest): void {
   }
   const checked = checkRequest(service.schema, request.data)
   if ('refusal' in checked) return reply(r, request.token, checked)
-  if (service.ack === 'stateless') return reply(r, request.token, { data: service.answer(checked.request) })
+  if (service.ack === 'stateless') return reply(r, request.token, service.answer(checked.request, r.app.host))
   const item = { token: request.token, id: request.id, request: checked.request }
   if (service.ack === 'read') return waitForState(r, { ...item, service })
   takeWrite(r, { ...item, service }, false)

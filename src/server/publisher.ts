@@ -17,6 +17,8 @@ const LONGEST_FRAME = 1024
 /** Messages that wait for a peer that reads slowly, of up to 0.5 MiB; beyond that it misses some and fetches them. */
 const QUEUE = 500
 const LINGER_MS = 500
+/** Subscribers of the course know no arrays, so few publications, at the rates that people make, go out one by one. */
+const ARRAY_FROM = 8
 /** What maps and headers may add to the maps of a message, roughly. */
 const BATCH_BYTES = LIMITS.frameBytes / 2
 
@@ -68,12 +70,16 @@ export async function createPublisher(
   }
 }
 
-/** One map, or arrays of several, each within the frame limit. */
+/** The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. */
 export function encodeMaps(maps: readonly Data[]): Uint8Array[] {
+  return maps.length < ARRAY_FROM ? maps.map((map) => encode(map)) : encodeArrays(maps)
+}
+
+function encodeArrays(maps: readonly Data[]): Uint8Array[] {
   const body = encode(maps.length === 1 ? maps[0] : maps)
   if (body.length <= BATCH_BYTES || maps.length === 1) return [body]
   const half = maps.length >> 1
-  return [...encodeMaps(maps.slice(0, half)), ...encodeMaps(maps.slice(half))]
+  return [...encodeArrays(maps.slice(0, half)), ...encodeArrays(maps.slice(half))]
 }
 
 /** Follows who subscribes to what; ZeroMQ subscribes by prefix. */

@@ -111,7 +111,7 @@ test('a worker in Python serves one service', { skip: pythonIsMissing() }, async
     const ask = plainClient(ports.front, atEnd)
     const mean = async (values: unknown) =>
       ((await ask(request('mean', { values }))) as { data: Record<string, unknown> }).data
-    assert.equal((await mean([1, 2, 6])).mean, 3)
+    assert.equal((await mean([1, 2, 6])).result, 3)
     assert.equal((await mean('x')).code, 'bad_request')
     assert.equal(((await ask(request('sum'))) as { data: { status: string } }).data.status, 'OK')
     const client = connect({ broker: local(ports.front) })
@@ -122,7 +122,7 @@ test('a worker in Python serves one service', { skip: pythonIsMissing() }, async
       client.call('mean', { values: [5] }),
     ])
     assert.deepEqual(
-      replies.map((data) => data.mean ?? data.status),
+      replies.map((data) => data.result ?? data.status),
       [2, 'OK', 5],
     )
   })

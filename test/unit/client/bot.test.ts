@@ -31,12 +31,13 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
       if (error !== null) throw error
       return services[service]!(data)
     },
-    subscribe(topic): Subscription {
+    subscribe: ((topic: string): Subscription => {
       const stream = createStream<Data>()
       streams.set(topic, stream)
       const close = () => stream.end()
       return { ready: Promise.resolve(), missed: 0, close, [Symbol.asyncIterator]: () => stream.iterate(close) }
-    },
+    }) as Client['subscribe'],
+    clock: 0,
     close: async () => {},
   }
   return { client, calls, channels, streams }
