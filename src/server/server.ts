@@ -1,6 +1,6 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
-import { merge, tick } from '../core/lamport.ts'
+import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
 import type { RoleContext } from '../platform/role.ts'
@@ -8,7 +8,7 @@ import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
 import { openStore } from '../platform/store-open.ts'
 import { type SpaceWatch, watchSpace } from '../platform/store-space.ts'
-import type { Data } from '../protocol/envelope.ts'
+import { type Data, readClock } from '../protocol/envelope.ts'
 import type { Endpoint, Instance, Rank } from '../protocol/replica.ts'
 import { createEffects } from './effects.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -41,19 +41,21 @@ type Inlets = {
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
-  let inlets: Inlets | null = null
-  const onAnswer = (data: Data, clock: number): void => {
-    inlets?.membership?.take(data, clock)
-    inlets?.mending.take(data)
+  const time = createTime()
+  const clock = clockOf(() => inlets.tools.clock)
+  const onAnswer = (data: Data): void => {
+    inlets.membership?.take(data)
+    inlets.mending.take(data)
   }
-  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, onAnswer })
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
+  const mending = createMending({ instance, ref, clock, time, log })
+  const inlets: Inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
+  context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
-  const time = createTime(config, rank)
-  const mending = createMending({ instance, ref, time, log })
-  inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
+  time.begin(config, rank)
   const space = watch(context, directory, inlets)
-  const sockets = await bind(context, instance, time, inlets)
+  const sockets = await bind(context, instance, time, clock, inlets)
   const place = { rank, instance, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
@@ -61,6 +63,24 @@ export async function startServer(context: RoleContext): Promise<void> {
   })
   run({ context, time, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
+}
+
+/** The process's clock: its replica's, once there is one. */
+function clockOf(holder: () => { clock: number }): Clock {
+  return {
+    get now() {
+      return holder().clock
+    },
+    tick() {
+      const held = holder()
+      held.clock = tick(held.clock)
+      return held.clock
+    },
+    merge(received) {
+      const held = holder()
+      held.clock = mergeTrusted(held.clock, readClock(received) ?? 0)
+    },
+  }
 }
 
 function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): SpaceWatch {
@@ -90,8 +110,10 @@ async function load(
   })
   const replica = createReplica(rank, instance, app, restored, { requestTimeoutMs: config.requestTimeoutMs })
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
-  const { position, clock } = replica
-  log.info({ rank, instance, position, clock, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
+  const status = (): Data => statusOf(replica, config.name, inlets.timekeeping?.status() ?? null)
+  inlets.tools = { clock: replica, status, readable: (log) => store.readable(log) }
+  const { position } = replica
+  log.info({ rank, instance, position, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
 }
 
@@ -101,11 +123,12 @@ async function bind(
   { config, log }: RoleContext,
   instance: Instance,
   time: ClusterTime,
+  clock: Clock,
   inlets: Inlets,
 ): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
-  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain)
+  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock.tick)
   const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
@@ -129,7 +152,6 @@ type Parts = Sockets & {
 
 function run({ context, time, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
   const { config, log, onStop, setHealth } = context
-  const { name } = config
   const post = (input: Input): void => inlets.engine?.post(input)
   const complain = createComplaints(log)
   const workers = createWorkers({
@@ -145,9 +167,9 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
     },
   })
   const readiness = createReadiness(replica, workers, setHealth)
-  const membership = createMembership({ replica, name, endpoint, ref, peers, time, post })
+  const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
   const report = (): void => membership.report()
-  const timekeeping = createTimekeeping({ replica, name, time, peers, publisher, log, report })
+  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, report })
   const effects = createEffects({
     ...{ replica, store, peers, publisher, time, log, complain, post, report },
     stepDone() {
@@ -156,9 +178,7 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
     },
   })
   const engine = createEngine(replica, time, effects)
-  const status = (): Data => statusOf(replica, name, timekeeping.status())
-  const tools: Tools = { clock: replica, status, readable: (log) => store.readable(log) }
-  Object.assign(inlets, { engine, membership, timekeeping, tools })
+  Object.assign(inlets, { engine, membership, timekeeping })
   if (space.isFull) post({ type: 'disk', full: true })
   const ticker = setInterval(() => {
     post({ type: 'tick' })
@@ -166,7 +186,7 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
   }, TICK_MS)
   membership.report()
   onStop(async () => {
-    await stopServer({ engine, workers, membership, ref, store, name, log })
+    await stopServer({ engine, workers, membership, ref, store, name: config.name, log })
     clearInterval(ticker)
     space.stop()
     for (const closing of [ref, peers, publisher]) closing.close()

@@ -71,7 +71,7 @@ export type State = 'installed' | 'frozen' | 'learner'
 export const stateOf = (replica: Replica): State =>
   replica.origin === null ? 'learner' : replica.active ? 'installed' : 'frozen'
 
-export function statusOf(replica: Replica, name: string, time: ClockStatus): Data {
+export function statusOf(replica: Replica, name: string, time: ClockStatus | null): Data {
   const view = replica.known
   let unordered = 0
   for (const log of replica.logs.values()) unordered += log.held - log.ordered

@@ -2,7 +2,7 @@
  * The cluster's time as this server knows it: the synchronised clock. The only place that reads the machine's clocks for
  * what others see.
  */
-import { createPhysical, type PhysicalClock, syncedAt } from '../core/physical.ts'
+import { createPhysical, type PhysicalClock, syncedAt, type Wrong } from '../core/physical.ts'
 import { type Config, forRank } from '../platform/config.ts'
 import type { Rank } from '../protocol/replica.ts'
 
@@ -10,12 +10,20 @@ export type ClusterTime = {
   /** Milliseconds since 1970, an integer; it never goes back. */
   now(): number
   readonly clock: PhysicalClock
+  /** From here on the clock is as wrong as the configuration wants it of this rank; before, only ref was told the time. */
+  begin(config: Pick<Config, 'clockSkewMs' | 'clockDriftPpm'>, rank: Rank): void
 }
 
-/** A clock as wrong as the configuration wants that of this rank to be. */
-export function createTime(config: Pick<Config, 'clockSkewMs' | 'clockDriftPpm'>, rank: Rank): ClusterTime {
-  const skewMs = forRank(config.clockSkewMs, rank)
-  const driftPpm = forRank(config.clockDriftPpm, rank)
-  const clock = createPhysical(performance.now(), Date.now(), { skewMs, driftPpm })
-  return { now: () => Math.floor(syncedAt(clock, performance.now())), clock }
+export function createTime(): ClusterTime {
+  const create = (wrong: Wrong): PhysicalClock => createPhysical(performance.now(), Date.now(), wrong)
+  let clock = create({ skewMs: 0, driftPpm: 0 })
+  return {
+    now: () => Math.floor(syncedAt(clock, performance.now())),
+    get clock() {
+      return clock
+    },
+    begin({ clockSkewMs, clockDriftPpm }, rank) {
+      clock = create({ skewMs: forRank(clockSkewMs, rank), driftPpm: forRank(clockDriftPpm, rank) })
+    },
+  }
 }

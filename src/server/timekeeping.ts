@@ -2,8 +2,8 @@
  * Keeps the server's clock together with those of the others: runs the core's timekeeper, which asks and answers over the
  * peer channel, and tells everybody through the proxies who the coordinator is.
  */
-import { CLOCK_LIMIT, merge, tick } from '../core/lamport.ts'
-import type { Replica } from '../core/replica.ts'
+import { tick } from '../core/lamport.ts'
+import { hear, type Replica } from '../core/replica.ts'
 import {
   clockStatus,
   countExchanged,
@@ -59,9 +59,8 @@ export function createTimekeeping(options: TimekeepingOptions): Timekeeping {
       run({ type: 'view', view: looked, member: replica.origin !== null })
     },
     take({ from, message }) {
-      if (from.clock > CLOCK_LIMIT || from.instance === replica.instance) return
-      const isMember = replica.known?.members.some(({ instance }) => instance === from.instance) ?? false
-      if (isMember) replica.clock = merge(replica.clock, from.clock)
+      if (from.instance === replica.instance) return
+      hear(replica, from)
       run({ type: 'message', from, message })
     },
     exchanged: (messages) => countExchanged(keeper, messages),
@@ -87,6 +86,6 @@ function carryOut(options: TimekeepingOptions, effect: TimekeepingEffect): void 
     case 'report':
       return options.report()
     case 'log':
-      return log[effect.level]({ ...effect.fields, clock: replica.clock }, effect.text)
+      return log[effect.level](effect.fields, effect.text)
   }
 }
