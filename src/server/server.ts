@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, hear, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
+import { describeHost } from '../platform/host.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
@@ -24,12 +25,19 @@ import { createApplication } from './services/index.ts'
 import { answerTool, statusOf, type Tools } from './status.ts'
 import { stopServer } from './stop.ts'
 import { type ClusterTime, createTime } from './time.ts'
+import { createTimekeeping, type Timekeeping } from './timekeeping.ts'
 import { createWorkers } from './workers.ts'
 
 const TICK_MS = 50
 
 /** Where what arrives goes; what arrives before all is there finds nobody yet. */
-type Inlets = { engine: Engine | null; membership: Membership | null; mending: Mending; tools: Tools }
+type Inlets = {
+  engine: Engine | null
+  membership: Membership | null
+  timekeeping: Timekeeping | null
+  mending: Mending
+  tools: Tools
+}
 
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, messages, onStop } = context
@@ -42,13 +50,14 @@ export async function startServer(context: RoleContext): Promise<void> {
   }
   const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, messages, clock, time, onAnswer })
   const mending = createMending({ instance, ref, clock, time, log, messages })
-  const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
+  const inlets: Inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
   context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
+  time.begin(config, rank)
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, clock, inlets)
-  const place = { rank, instance, time, directory, space, inlets }
+  const place = { rank, instance, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
@@ -84,15 +93,15 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
   return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
-type Place = { rank: Rank; instance: Instance; time: ClusterTime; directory: string; space: SpaceWatch; inlets: Inlets }
+type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, time, directory, space, inlets }: Place,
+  { rank, instance, directory, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
-  const app = createApplication()
+  const app = createApplication(describeHost(config.name))
   const { mending } = inlets
   const server = { rank, name: config.name, endpoint, onBeat: (detail: Data) => setHealth(false, detail) }
   const { store, restored } = await openStore({
@@ -102,11 +111,8 @@ async function load(
   })
   const replica = createReplica(rank, instance, app, restored, { requestTimeoutMs: config.requestTimeoutMs })
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
-  inlets.tools = {
-    clock: replica,
-    status: () => statusOf(replica, config.name, time),
-    readable: (log) => store.readable(log),
-  }
+  const status = (): Data => statusOf(replica, config.name, inlets.timekeeping?.status() ?? null)
+  inlets.tools = { clock: replica, status, readable: (log) => store.readable(log) }
   const { position } = replica
   log.info({ rank, instance, position, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
@@ -134,6 +140,7 @@ async function bind(
       messages?.received(`server>server ${message.type}`, message.instance, message.clock, clock.now)
       engine.post({ type: 'message', message })
     },
+    onTimekeeping: (envelope) => inlets.timekeeping?.take(envelope),
     onRequest: (body) => answerTool(body, inlets.tools, file, time, messages),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
@@ -157,21 +164,32 @@ function run({ context, time, clock, replica, store, peers, publisher, endpoint,
   const complain = createComplaints(log)
   const workers = createWorkers({
     ...{ urls: config.brokerBackUrls, time, complain },
-    onRequests: (requests) => inlets.engine?.request(requests),
     clock,
     messages,
+    onRequests(requests) {
+      // Each will have its reply.
+      inlets.timekeeping?.exchanged(requests.length * 2)
+      inlets.engine?.request(requests)
+    },
   })
   const readiness = createReadiness(replica, workers, setHealth)
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
+  const report = (): void => membership.report()
+  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, messages, report })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, messages, complain, post },
-    report: () => membership.report(),
-    stepDone: () => readiness.look(),
+    ...{ replica, store, peers, publisher, time, log, messages, complain, post, report },
+    stepDone() {
+      timekeeping.look()
+      readiness.look()
+    },
   })
   const engine = createEngine(replica, time, effects)
-  Object.assign(inlets, { engine, membership })
+  Object.assign(inlets, { engine, membership, timekeeping })
   if (space.isFull) post({ type: 'disk', full: true })
-  const ticker = setInterval(() => post({ type: 'tick' }), TICK_MS)
+  const ticker = setInterval(() => {
+    post({ type: 'tick' })
+    timekeeping.tick()
+  }, TICK_MS)
   membership.report()
   onStop(async () => {
     await stopServer({ engine, workers, membership, ref, store, name: config.name, log })
