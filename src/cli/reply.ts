@@ -1,0 +1,43 @@
+/** The reply of a service for people: its fields, lists of maps as tables, times as times. */
+import type { Data } from '../client/client.ts'
+import { escapeControls } from '../platform/pretty.ts'
+import { isMap } from '../protocol/envelope.ts'
+import { print, printTable } from './output.ts'
+
+/** Every reply has these; they are in `--json`. */
+const OMITTED: ReadonlySet<string> = new Set(['status', 'timestamp', 'clock'])
+
+/** Milliseconds since 1970. */
+const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp'])
+/** Local date and time of milliseconds since 1970. */
+export const timeOf = (value: unknown): string =>
+  typeof value === 'number' ? new Date(value).toLocaleString('sv-SE') : show(value)
+
+/** Prints what is in a reply, or its status when there is nothing else. */
+export function printReply(data: Data): void {
+  const fields = Object.entries(data).filter(([name, value]) => !OMITTED.has(name) && value !== undefined)
+  if (fields.length === 0) return print(escapeControls(String(data.status ?? 'OK')))
+  for (const [name, value] of fields) {
+    if (isListOfMaps(value)) printMaps(value)
+    else print(`${escapeControls(name)}: ${show(value)}`)
+  }
+}
+
+const isListOfMaps = (value: unknown): value is Data[] => Array.isArray(value) && value.length > 0 && value.every(isMap)
+
+/** A column for each field that one of them has. */
+export function printMaps(maps: readonly Data[]): void {
+  const columns = [...new Set(maps.flatMap((map) => Object.keys(map)))]
+  printTable(
+    columns,
+    maps.map((map) => columns.map((column) => (TIMES.has(column) ? timeOf(map[column]) : show(map[column])))),
+  )
+}
+
+/** A value on one line, with nothing in it that a terminal obeys. */
+export function show(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object')) return value.map(show).join(', ')
+  if (isMap(value) || Array.isArray(value)) return escapeControls(JSON.stringify(value))
+  return escapeControls(String(value))
+}
