@@ -106,11 +106,14 @@ export function readValue(field: Field | null, text: string): unknown {
   if (field.types.has('array')) {
     const list = readJson(text)
     if (Array.isArray(list)) return list
-    return text === '' ? [] : text.split(',').map((one) => readScalar(field.itemTypes, one.trim()))
+    return text === '' ? [] : text.split(separatorOf(field)).map((one) => readScalar(field.itemTypes, one.trim()))
   }
   if (field.types.has('object')) return readJson(text) ?? text
   return readScalar(field.types, text)
 }
+
+/** Numbers may have spaces between them as well. */
+const separatorOf = ({ itemTypes }: Field): RegExp => (itemTypes.has('number') ? /[\s,]+/ : /,/)
 
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i
 

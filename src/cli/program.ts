@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
 import { addHistory } from './history.ts'
 import { addLogs } from './logs.ts'
+import { addMenu } from './menu.ts'
 import { addMusic } from './music.ts'
 import { addPlaylist } from './playlist.ts'
 import { endOnSignals } from './signals.ts'
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   addPlaylist(program)
   program.commandsGroup('Everything else:')
   program.helpCommand('help [command]', 'how a command is used')
+  addMenu(program)
   addCall(program)
   addCompletion(program)
   // A cluster ends in its own way; everything else at once.
