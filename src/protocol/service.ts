@@ -30,7 +30,7 @@ export type Query = {
 }
 
 /** What an item of a page has besides the body of its event. */
-export type Item = { n: number; clock: number; origin: string; seq: number; id: string; time: number }
+export type Item = { n: number; clock: number; origin: string; seq: number; id: string; timestamp: number }
 
 type Refused = { refusal: Refusal }
 /** What `answer` and `read` say: the fields of the reply, or what to look up in a public file. */
@@ -170,7 +170,7 @@ export function writeService<
 
 type BodyOf<P> = Extract<P, { body: unknown }>['body']
 type DataOf<A> = Extract<A, { data: unknown }>['data']
-type Page = { items: (Item & Data)[]; next: number | null }
+type Page = { items: (Item & Data)[]; next: number | null; position: number | null }
 type ReadReply<A> = (A extends { query: Query } ? Page : DataOf<A>) & { stale?: boolean }
 
 /** All services of a server with the replicated state that they share. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
+import { describeHost } from '../platform/host.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
@@ -92,7 +93,7 @@ async function load(
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
-  const app = createApplication()
+  const app = createApplication(describeHost(config.name))
   const { mending } = inlets
   const server = { rank, name: config.name, endpoint, onBeat: (detail: Data) => setHealth(false, detail) }
   const { store, restored } = await openStore({

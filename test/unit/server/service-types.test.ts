@@ -20,6 +20,11 @@ test('requests and replies have the types of their schemas', () => {
   request('message', { src: 'ana', dst: 'rui', message: 'oi' })
   request('message', { from: 'ana', to: 'rui', message: 'oi' })
   request('history', { channel: 'samba', limit: 10 })
+  request('media', { valores: [1, '2'] })
+  request('catalog', { genre: 'samba' })
+  is<Equal<ServiceTypes['soma']['reply']['resultado'], number>>()
+  is<Equal<ServiceTypes['search']['reply']['idade'], number>>()
+  is<Equal<ServiceTypes['playlist.create']['reply']['status'], 'sucesso'>>()
 })
 
 test('wrong requests do not compile', () => {
@@ -31,6 +36,8 @@ test('wrong requests do not compile', () => {
   request('login', { user: 7 })
   // @ts-expect-error one of the two users is missing
   request('message', { src: 'ana', message: 'oi' })
+  // @ts-expect-error there is no such genre
+  request('catalog', { genre: 'polka' })
   // @ts-expect-error a limit is a number
   request('history', { channel: 'samba', limit: '10' })
 })
