@@ -5,7 +5,7 @@ import { escapeControls } from '../platform/pretty.ts'
 import { isMap } from '../protocol/envelope.ts'
 import { checkRequest } from '../protocol/service.ts'
 import { EXIT, Failure } from './failure.ts'
-import { type KnownService, knownService, readWords, serviceNames, usageOf } from './fields.ts'
+import { inOrder, type KnownService, knownService, readWords, serviceNames, usageOf } from './fields.ts'
 import { printJson, printTable } from './output.ts'
 import { printReply } from './reply.ts'
 import { withClient } from './session.ts'
@@ -75,7 +75,7 @@ function listServices(json: boolean): void {
       services.map(({ name, summary, fields }) => ({
         service: name,
         summary,
-        fields: fields.map(({ name, required, types, description }) => ({
+        fields: inOrder(fields).map(({ name, required, types, description }) => ({
           name,
           required,
           types: [...types],

@@ -15,6 +15,8 @@ export type Field = {
   /** The same of the items of a list. */
   itemTypes: ReadonlySet<string>
   required: boolean
+  /** Another name of a field, for old clients: understood, but neither shown nor counted. */
+  alias: boolean
   description: string
 }
 export type KnownService = { name: string; summary: string; schema: Schema; fields: readonly Field[] }
@@ -43,6 +45,7 @@ type JsonSchema = {
   properties?: Record<string, JsonSchema>
   required?: string[]
   description?: string
+  deprecated?: boolean
 }
 
 /** The fields of a request in the order of its schema. */
@@ -54,6 +57,7 @@ export function fieldsOf(schema: Schema): Field[] {
     types: typesOf(one),
     itemTypes: new Set(variants(one).flatMap(({ items }) => (items === undefined ? [] : [...typesOf(items)]))),
     required: required.includes(name),
+    alias: one.deprecated === true,
     description: one.description ?? '',
   }))
 }
@@ -61,9 +65,14 @@ export function fieldsOf(schema: Schema): Field[] {
 const variants = (schema: JsonSchema): JsonSchema[] => [schema, ...(schema.anyOf ?? []).flatMap(variants)]
 const typesOf = (schema: JsonSchema): Set<string> => new Set(variants(schema).flatMap(({ type }) => type ?? []))
 
+/** Those that words are given to in order. */
+export const inOrder = (fields: readonly Field[]): Field[] => fields.filter(({ alias }) => !alias)
+
 /** `user channel [limit]`: as the usage of a command. */
 export function usageOf({ fields }: KnownService): string {
-  return fields.map(({ name, required }) => (required ? `<${name}>` : `[${name}]`)).join(' ')
+  return inOrder(fields)
+    .map(({ name, required }) => (required ? `<${name}>` : `[${name}]`))
+    .join(' ')
 }
 
 const NAMED = /^([A-Za-z_][\w.-]*)=(.*)$/s
@@ -75,23 +84,23 @@ const NAMED = /^([A-Za-z_][\w.-]*)=(.*)$/s
  */
 export function readWords(service: KnownService | null, words: readonly string[]): Data {
   const data: Data = {}
-  const inOrder: string[] = []
+  const rest: string[] = []
   for (const word of words) {
     const [, name, text] = NAMED.exec(word) ?? []
-    if (name === undefined || text === undefined) inOrder.push(word)
+    if (name === undefined || text === undefined) rest.push(word)
     else data[name] = readValue(service?.fields.find((field) => field.name === name) ?? null, text)
   }
-  const fields = (service?.fields ?? []).filter(({ name }) => !(name in data))
-  if (service === null && inOrder.length > 0)
+  const fields = inOrder(service?.fields ?? []).filter(({ name }) => !(name in data))
+  if (service === null && rest.length > 0)
     throw new Failure('the fields of this service are not known here — give each as field=value', EXIT.usage)
   for (const field of fields) {
-    if (inOrder.length === 0) break
-    const takesAll = field.types.has('array') && inOrder.length > 1
+    if (rest.length === 0) break
+    const takesAll = field.types.has('array') && rest.length > 1
     data[field.name] = takesAll
-      ? inOrder.splice(0).map((one) => readScalar(field.itemTypes, one))
-      : readValue(field, inOrder.shift()!)
+      ? rest.splice(0).map((one) => readScalar(field.itemTypes, one))
+      : readValue(field, rest.shift()!)
   }
-  if (inOrder.length > 0) throw new Failure(tooMany(service!, inOrder[0]!), EXIT.usage)
+  if (rest.length > 0) throw new Failure(tooMany(service!, rest[0]!), EXIT.usage)
   return data
 }
 

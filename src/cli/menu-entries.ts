@@ -1,7 +1,7 @@
 /** What the menu offers. Most of it is a service: its schema says what to ask. */
 import type { Data } from '../client/client.ts'
 import { describeEvent } from './events.ts'
-import { type Field, knownService, readValue } from './fields.ts'
+import { type Field, inOrder, knownService, readValue } from './fields.ts'
 import { followChannel } from './follow.ts'
 import type { Entry, Menu, MenuContext } from './menu.ts'
 import { findTrack, printTracks } from './music.ts'
@@ -35,7 +35,7 @@ function service({
 }: ServiceEntry): Entry {
   const known = knownService(id)!
   const isOwn = (field: Field): boolean => own.includes(field.name)
-  const toAsk = known.fields.flatMap((field) => {
+  const toAsk = inOrder(known.fields).flatMap((field) => {
     const need = ask === undefined ? (field.required && !isOwn(field) ? 'must' : undefined) : ask[field.name]
     return need === undefined ? [] : [{ field, need }]
   })

@@ -42,7 +42,7 @@ const PLAY_HELP = `
 A track is the id that catalog shows, or words of title and artist that only one track has.
 
 Examples:
-  npx compasso play choro-1
+  npx compasso play espevitado
   npx compasso play gaivota de papel --user ana
 `
 

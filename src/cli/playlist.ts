@@ -14,7 +14,7 @@ A track is the id that catalog shows, or words of title and artist that only one
 
 Examples:
   npx compasso playlist create evening
-  npx compasso playlist add evening choro-1
+  npx compasso playlist add evening espevitado
   npx compasso playlist add evening gaivota de papel
   npx compasso playlist show evening
   npx compasso playlist list --user ana --json
@@ -93,7 +93,7 @@ function addTrackCommand(playlist: Command, verb: 'add' | 'remove', description:
     .argument('<track...>', 'its id, or words of title and artist')
     .option(...USER)
     .option(...JSON_OPTION)
-    .addHelpText('after', example(`${verb} evening choro-1`))
+    .addHelpText('after', example(`${verb} evening espevitado`))
     .action((name: string, words: string[], { user, json }: Options) =>
       withClient(async (client) => {
         const { id, title } = await findTrack(client, words.join(' '))

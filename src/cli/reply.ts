@@ -4,8 +4,11 @@ import { escapeControls } from '../platform/pretty.ts'
 import { isMap } from '../protocol/envelope.ts'
 import { print, printTable } from './output.ts'
 
-/** Every reply has these; they are in `--json`. */
-const OMITTED: ReadonlySet<string> = new Set(['status', 'timestamp', 'clock'])
+/** Every reply has these; `--json` shows them. */
+const COMMON = ['status', 'timestamp', 'clock']
+/** The same as other fields of the reply, for clients of the predecessors. */
+const PORTUGUESE = ['resultado', 'nome', 'idade', 'cidade', 'instrumento']
+const OMITTED: ReadonlySet<string> = new Set([...COMMON, ...PORTUGUESE])
 
 /** Milliseconds since 1970. */
 const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp'])

@@ -78,6 +78,8 @@ test('every service that comes with Compasso has fields that can be told', () =>
     assert.notEqual(known.summary, '')
   }
   assert.equal(usageOf(knownService('publish')!), '<user> <channel> <message>')
+  // Names that only old clients use are understood, not shown.
   assert.equal(usageOf(knownService('message')!), '<src> <dst> <message>')
+  assert.deepEqual(readWords(knownService('mean'), ['valores=3 4,8']), { valores: [3, 4, 8] })
   assert.equal(knownService('nobody'), null)
 })
