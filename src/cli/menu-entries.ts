@@ -4,7 +4,7 @@ import { describeEvent } from './events.ts'
 import { type Field, inOrder, knownService, readValue } from './fields.ts'
 import { followChannel } from './follow.ts'
 import type { Entry, Menu, MenuContext } from './menu.ts'
-import { findTrack, printTracks } from './music.ts'
+import { findTrack, printPlays, printTop, printTracks } from './music.ts'
 import { print } from './output.ts'
 import { printReply, show } from './reply.ts'
 
@@ -168,8 +168,8 @@ const MUSIC: Menu = {
   entries: [
     service({ service: 'catalog', ask: { query: 'may', genre: 'may' }, show: showTracks }),
     service({ service: 'play' }),
-    service({ service: 'plays' }),
-    service({ service: 'top' }),
+    service({ service: 'plays', show: printPlays }),
+    service({ service: 'top', show: printTop }),
     service({ service: 'playlist.list', name: 'playlists' }),
     service({ service: 'playlist.get', name: 'show', show: showTracks }),
     service({ service: 'playlist.create', name: 'create' }),

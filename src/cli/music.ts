@@ -73,14 +73,9 @@ function addPlays(program: Command): void {
     .option('--json', 'for programs: {"items": […], "next": …}')
     .addHelpText('after', '\nExamples:\n  npx compasso plays\n  npx compasso plays --user ana --limit 5 --json')
     .action(async ({ user, limit = 20, json }: Options) => {
-      const { items, next } = await withClient((client) => client.call('plays', { user, limit }))
-      if (json === true) return printJson({ items, next: next ?? null })
-      const plays = items as Data[]
-      if (plays.length === 0) return say(`${user} has played nothing`)
-      printTable(
-        ['#', 'time', 'track'],
-        plays.map(({ n, time, timestamp, track }) => [String(n), timeOf(time ?? timestamp), String(track)]),
-      )
+      const reply = await withClient((client) => client.call('plays', { user, limit }))
+      if (json === true) printJson({ items: reply.items, next: reply.next ?? null })
+      else printPlays(reply)
     })
 }
 
@@ -93,14 +88,27 @@ function addTop(program: Command): void {
     .addHelpText('after', '\nExamples:\n  npx compasso top\n  npx compasso top --limit 3 --json')
     .action(async ({ limit, json }: Options) => {
       const reply = await withClient((client) => client.call('top', { limit: limit ?? 10 }))
-      if (json === true) return printJson(reply)
-      const tracks = reply.tracks as Data[]
-      if (tracks.length === 0) return say('nothing was played yet')
-      printTable(
-        ['plays', 'id', 'title', 'artist'],
-        tracks.map(({ plays, id, title, artist }) => [Number(plays), ...[id, title, artist].map(String)]),
-      )
+      if (json === true) printJson(reply)
+      else printTop(reply)
     })
+}
+
+export function printPlays(reply: Data): void {
+  const plays = reply.items as Data[]
+  if (plays.length === 0) return say('nothing was played')
+  printTable(
+    ['position', 'time', 'track'],
+    plays.map(({ n, time, timestamp, track }) => [Number(n), timeOf(time ?? timestamp), String(track)]),
+  )
+}
+
+export function printTop(reply: Data): void {
+  const tracks = reply.tracks as Data[]
+  if (tracks.length === 0) return say('nothing was played yet')
+  printTable(
+    ['plays', 'id', 'title', 'artist'],
+    tracks.map(({ plays, id, title, artist }) => [Number(plays), String(id), String(title), String(artist)]),
+  )
 }
 
 export function printTracks(tracks: readonly Data[]): void {

@@ -11,18 +11,18 @@ const PORTUGUESE = ['resultado', 'nome', 'idade', 'cidade', 'instrumento']
 const OMITTED: ReadonlySet<string> = new Set([...COMMON, ...PORTUGUESE])
 
 /** Milliseconds since 1970. */
-const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp'])
+const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp', 'created', 'updated'])
 /** Local date and time of milliseconds since 1970. */
 export const timeOf = (value: unknown): string =>
   typeof value === 'number' ? new Date(value).toLocaleString('sv-SE') : show(value)
 
-/** Prints what is in a reply, or its status when there is nothing else. */
+/** Prints what is in a reply that is a success; OK when it says nothing more. */
 export function printReply(data: Data): void {
   const fields = Object.entries(data).filter(([name, value]) => !OMITTED.has(name) && value !== undefined)
-  if (fields.length === 0) return print(escapeControls(String(data.status ?? 'OK')))
+  if (fields.length === 0) return print('OK')
   for (const [name, value] of fields) {
     if (isListOfMaps(value)) printMaps(value)
-    else print(`${escapeControls(name)}: ${show(value)}`)
+    else print(`${escapeControls(name)}: ${TIMES.has(name) ? timeOf(value) : show(value) || 'none'}`)
   }
 }
 
