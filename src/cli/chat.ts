@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Data } from '../client/client.ts'
 import { escapeControls } from '../platform/pretty.ts'
-import { print, printJson } from './output.ts'
+import { print, printJson, say } from './output.ts'
 import { defaultUser, request } from './session.ts'
 
 type Options = { user?: string; json?: true }
@@ -14,10 +14,32 @@ export function addChat(program: Command): void {
   program.commandsGroup('Chat:')
   addPublish(program)
   addMessage(program)
-  addNames(program, 'channels', 'List all channels.')
-  addNamed(program, 'channel', 'Create a channel.', 'choro')
-  addNames(program, 'users', 'List everybody who has logged in.')
-  addNamed(program, 'login', 'Log in: then others can send you messages.', 'ana')
+  addNames(program, {
+    name: 'channels',
+    description: 'List all channels.',
+    none: 'there is no channel yet — npx compasso channel NAME creates one',
+    ask: async () => (await request('channels', {})).channels,
+  })
+  addNamed(program, {
+    name: 'channel',
+    description: 'Create a channel.',
+    example: 'choro',
+    act: (channel) => request('channel', { channel }),
+    done: 'is a channel now',
+  })
+  addNames(program, {
+    name: 'users',
+    description: 'List everybody who has logged in.',
+    none: 'nobody has logged in yet — npx compasso login NAME',
+    ask: async () => (await request('users', {})).users,
+  })
+  addNamed(program, {
+    name: 'login',
+    description: 'Log in: then others can send you messages.',
+    example: 'ana',
+    act: (user) => request('login', { user }),
+    done: 'is logged in',
+  })
 }
 
 const PUBLISH_HELP = `
@@ -38,7 +60,7 @@ function addPublish(program: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', PUBLISH_HELP)
     .action((channel: string, words: string[], { user = defaultUser(), json }: Options) =>
-      run('publish', { user, channel, message: words.join(' ') }, json),
+      show(request('publish', { user, channel, message: words.join(' ') }), json, 'OK'),
     )
 }
 
@@ -60,45 +82,48 @@ function addMessage(program: Command): void {
     .option(...JSON_OPTION)
     .addHelpText('after', MESSAGE_HELP)
     .action((to: string, words: string[], { user = defaultUser(), json }: Options) =>
-      run('message', { src: user, dst: to, message: words.join(' ') }, json),
+      show(request('message', { src: user, dst: to, message: words.join(' ') }), json, 'OK'),
     )
 }
 
+type Names = { name: 'channels' | 'users'; description: string; none: string; ask(): Promise<readonly string[]> }
+
 /** A command that lists the names of one kind, one a line. */
-function addNames(program: Command, service: 'channels' | 'users', description: string): void {
+function addNames(program: Command, { name, description, none, ask }: Names): void {
   program
-    .command(service)
+    .command(name)
     .description(description)
-    .option('--json', `for programs: {"${service}": […]}`)
-    .addHelpText('after', `\nExamples:\n  npx compasso ${service}\n  npx compasso ${service} --json`)
+    .option('--json', `for programs: {"${name}": […]}`)
+    .addHelpText('after', `\nExamples:\n  npx compasso ${name}\n  npx compasso ${name} --json`)
     .action(async ({ json }: Options) => {
-      const reply = await request(service, {})
-      const names = reply[service] as string[]
-      if (json === true) printJson({ [service]: names })
-      else for (const name of names) print(escapeControls(name))
+      const names = await ask()
+      if (json === true) printJson({ [name]: names })
+      else if (names.length === 0) say(none)
+      else for (const one of names) print(escapeControls(one))
     })
+}
+
+type Named = {
+  name: 'channel' | 'login'
+  description: string
+  example: string
+  act(name: string): Promise<Data>
+  done: string
 }
 
 /** A command that makes one name of a kind known. */
-function addNamed(program: Command, service: 'channel' | 'login', description: string, example: string): void {
-  const field = service === 'login' ? 'user' : 'channel'
+function addNamed(program: Command, { name, description, example, act, done }: Named): void {
   program
-    .command(service)
+    .command(name)
     .description(description)
     .argument('<name>', '1 to 64 characters')
     .option(...JSON_OPTION)
-    .addHelpText(
-      'after',
-      `\nExamples:\n  npx compasso ${service} ${example}\n  npx compasso ${service} ${example} --json`,
-    )
-    .action((name: string, { json }: Options) => {
-      const done = service === 'login' ? 'is logged in' : 'is a channel now'
-      return run(service, { [field]: name }, json, `${escapeControls(name)} ${done}`)
-    })
+    .addHelpText('after', `\nExamples:\n  npx compasso ${name} ${example}\n  npx compasso ${name} ${example} --json`)
+    .action((given: string, { json }: Options) => show(act(given), json, `${escapeControls(given)} ${done}`))
 }
 
-async function run(service: string, data: Data, json: true | undefined, done = 'OK'): Promise<void> {
-  const reply = await request(service, data)
-  if (json === true) printJson(reply)
+async function show(reply: Promise<Data>, json: true | undefined, done: string): Promise<void> {
+  const data = await reply
+  if (json === true) printJson(data)
   else print(done)
 }

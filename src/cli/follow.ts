@@ -20,7 +20,7 @@ export type Follow = {
 
 /** Until the signal. @throws {Failure} when there is no such channel, which would stay silent for ever */
 export async function followChannel(follow: Follow, channel: string): Promise<void> {
-  if (!(await namesOf(follow.client, 'channels')).includes(channel))
+  if (!(await channelsOf(follow.client)).includes(channel))
     throw new Failure(
       `there is no channel ${JSON.stringify(channel)} — npx compasso channels lists them, npx compasso channel NAME creates one`,
     )
@@ -29,7 +29,8 @@ export async function followChannel(follow: Follow, channel: string): Promise<vo
 
 /** Until the signal. @throws {Failure} when there is no such user */
 export async function followUser(follow: Follow, user: string): Promise<void> {
-  if (!(await namesOf(follow.client, 'users')).includes(user))
+  const { users } = await follow.client.call('users', {})
+  if (!users.includes(user))
     throw new Failure(`there is no user ${JSON.stringify(user)} — npx compasso users lists them`)
   await read(follow, subscribe(follow, { user }, follow.from), follow.onReady)
 }
@@ -53,12 +54,12 @@ export async function followAll(follow: Follow): Promise<void> {
         ended.abort()
       })
     })
-  await Promise.all((await namesOf(client, 'channels')).map((channel) => add(channel, follow.from)))
+  await Promise.all((await channelsOf(client)).map((channel) => add(channel, follow.from)))
   follow.onReady()
   while (!ended.signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {})
     if (ended.signal.aborted) break
-    for (const channel of await namesOrNone(client)) if (!followed.has(channel)) void add(channel, 0)
+    for (const channel of await channelsOrNone(client)) if (!followed.has(channel)) void add(channel, 0)
   }
   if (failure !== null) throw failure
 }
@@ -80,13 +81,12 @@ async function read(follow: Follow, subscription: Subscription, onReady: () => v
   }
 }
 
-const namesOf = async (client: Client, service: 'channels' | 'users'): Promise<string[]> =>
-  (await client.call(service, {}))[service] as string[]
+const channelsOf = async (client: Client): Promise<readonly string[]> => (await client.call('channels', {})).channels
 
 /** The channels, or none while the cluster cannot say. */
-async function namesOrNone(client: Client): Promise<string[]> {
+async function channelsOrNone(client: Client): Promise<readonly string[]> {
   try {
-    return await namesOf(client, 'channels')
+    return await channelsOf(client)
   } catch (error) {
     if (error instanceof CallError && error.retriable) return []
     throw error

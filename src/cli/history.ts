@@ -1,6 +1,5 @@
 /** `compasso history`: what was said, page by page. */
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Data } from '../client/client.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { describeEvent } from './events.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -35,7 +34,7 @@ export function addHistory(program: Command): void {
       if ((channel === undefined) === (asked.user === undefined))
         throw new Failure('give either a channel or --user — npx compasso history --help', EXIT.usage)
       const reply = await request('history', { ...(channel !== undefined && { channel }), ...asked })
-      const items = reply.items as Data[]
+      const { items } = reply
       if (json === true) printJson({ items, next: reply.next ?? null })
       else if (items.length === 0) say('nothing was said there')
       else for (const item of items) print(describeEvent(item))

@@ -1,6 +1,6 @@
 /** A client of the cluster for as long as one command takes. */
 import { userInfo } from 'node:os'
-import { type Client, connect, type Data } from '../client/client.ts'
+import { type Client, connect, type ReplyOf, type RequestOf, type ServiceName } from '../client/client.ts'
 import { loadConfig } from '../platform/config.ts'
 import { requireThere } from './probe.ts'
 
@@ -26,7 +26,7 @@ export async function withClient<T>(use: (client: Client) => Promise<T>, options
 }
 
 /** One request to a service whose fields are known here. @throws {CallError} when it is refused or not answered */
-export function request(service: string, data: Data): Promise<Data> {
+export function request<Name extends ServiceName>(service: Name, data: RequestOf<Name>): Promise<ReplyOf<Name>> {
   return withClient((client) => client.call(service, data))
 }
 
