@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { compareServers, serversIn } from '../src/cluster/compare.ts'
+import { compareServers, serversIn } from '../src/cli/compare.ts'
 import { freeOffset } from '../test/e2e/support/ports.ts'
 
 export type BenchCluster = {

@@ -3,4 +3,4 @@
 import { setup } from '../scripts/setup.mjs'
 
 await setup()
-await import('../dist/src/cluster/cli.js')
+await import('../dist/src/cli/main.js')

@@ -12,7 +12,7 @@ const DATA = '/data'
 const IMAGE_USER = { uid: 1000, gid: 1000 }
 
 const role = process.argv[2] ?? ''
-const path = role === 'compasso' ? 'cluster/cli.js' : `${role}/main.js`
+const path = role === 'compasso' ? 'cli/main.js' : `${role}/main.js`
 const program = new URL(`../dist/src/${path}`, import.meta.url)
 if (!/^[a-z]+$/.test(role) || !existsSync(program)) {
   process.stderr.write(

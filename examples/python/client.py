@@ -1,50 +1,85 @@
 #!/usr/bin/env python3
 """A client in plain Python: one REQ socket, one MessagePack frame each way.
 
-It knows nothing of ids, batches or retries, and it need not: the broker numbers requests and sends them again when a
-server dies. Run it with --help, or `client.py demo`.
+Every request has an id, so it can be sent again when no reply comes: it is done once, however often it arrives.
+Run it with --help, or `client.py demo`.
 """
 
 import argparse
-import datetime
 import sys
 import time
+import uuid
 
 import msgpack
 import zmq
 
+ATTEMPT_SECONDS = 2
+
 
 class Client:
-    """One connection to a broker, with a Lamport clock: +1 before each send, the larger of both on each receive."""
+    """Asks brokers, and keeps a Lamport clock: +1 before each send, the larger of both on each receive."""
 
-    def __init__(self, broker, iso=False, with_clock=True, timeout_seconds=20):
+    def __init__(self, brokers, deadline_seconds=15):
+        """brokers: endpoints separated by commas; when one is silent, the next one is asked."""
+        self.brokers = brokers.split(",")
+        self.deadline_seconds = deadline_seconds
+        self.clock = 0
+        self.connect()
+
+    def connect(self):
         self.socket = zmq.Context.instance().socket(zmq.REQ)
         self.socket.linger = 0
-        self.socket.rcvtimeo = int(timeout_seconds * 1000)
-        self.socket.connect(broker)
-        self.iso = iso
-        self.with_clock = with_clock
-        self.clock = 0
-
-    def timestamp(self):
-        if self.iso:
-            return datetime.datetime.now(datetime.timezone.utc).isoformat()
-        return int(time.time())
+        self.socket.rcvtimeo = self.socket.sndtimeo = int(ATTEMPT_SECONDS * 1000)
+        self.socket.connect(self.brokers[0])
 
     def call(self, service, **fields):
-        """Sends one request and returns the data of its reply. Raises TimeoutError without one."""
+        """Sends one request. Returns the data of its reply; raises TimeoutError when there is none."""
+        return self.call_all([(service, fields)])[0]
+
+    def call_all(self, requests):
+        """Sends several (service, fields) in one frame. Returns the data of their replies, in the same order."""
+        envelopes = [{"service": service, "id": uuid.uuid4().hex, "data": fields} for service, fields in requests]
+        answers = {}
+        deadline = time.monotonic() + self.deadline_seconds
+        pause = 0.1
+        while True:
+            waiting = [one for one in envelopes if not is_final(answers.get(one["id"]))]
+            late = time.monotonic() > deadline
+            if not waiting or (late and len(answers) == len(envelopes)):
+                return [answers[one["id"]] for one in envelopes]
+            if late:
+                raise TimeoutError(f"no reply to {waiting[0]['service']} in {self.deadline_seconds} s")
+            if answers:
+                time.sleep(pause)  # Somebody said "try again": not at once.
+                pause = min(pause * 2, 2)
+            for reply in self.exchange(waiting):
+                answers[reply["id"]] = reply["data"]
+
+    def exchange(self, envelopes):
+        """One attempt. Returns the replies, none when nothing came in time."""
         self.clock += 1
-        data = dict(fields, timestamp=self.timestamp())
-        if self.with_clock:
-            data["clock"] = self.clock
-        self.socket.send(msgpack.packb({"service": service, "data": data}))
+        for envelope in envelopes:
+            envelope["data"].update(timestamp=int(time.time() * 1000), clock=self.clock)
         try:
-            reply = msgpack.unpackb(self.socket.recv())
+            # A body is one envelope, or an array of them (a batch), and so is its reply.
+            self.socket.send(msgpack.packb(envelopes if len(envelopes) > 1 else envelopes[0]))
+            replies = msgpack.unpackb(self.socket.recv())
         except zmq.Again:
-            raise TimeoutError(f"no reply to {service}") from None
-        data = reply["data"]
-        self.clock = max(self.clock, data.get("clock", 0))
-        return data
+            # A REQ socket that waits in vain can do nothing else; a new one can.
+            self.socket.close()
+            self.brokers.append(self.brokers.pop(0))
+            self.connect()
+            return []
+        if not isinstance(replies, list):
+            # One envelope for a batch: the batch itself was refused, or there was just one.
+            replies = [dict(replies, id=envelope["id"]) for envelope in envelopes]
+        self.clock = max([self.clock] + [reply["data"].get("clock", 0) for reply in replies])
+        return replies
+
+
+def is_final(data):
+    """Whether an answer is the last word: not missing, and no error after which one may try again."""
+    return data is not None and data.get("retriable") is not True
 
 
 def failed(data):
@@ -54,7 +89,7 @@ def failed(data):
 def show(data):
     """Prints a reply. Returns the exit code: 1 for an error reply."""
     if failed(data):
-        print(f"{data.get('code', 'error')}: {data.get('description') or data.get('message')}", file=sys.stderr)
+        print(f"{data.get('code', 'error')}: {data['description']}", file=sys.stderr)
         return 1
     for key, value in data.items():
         if key in ("timestamp", "clock"):
@@ -70,11 +105,12 @@ def show(data):
 
 def demo(client):
     """Everything once, as a newcomer would try it."""
-    me = f"python-{int(time.time() * 1000) % 100000}"
+    me = f"python-{uuid.uuid4().hex[:6]}"
     channel = f"demo-{me}"
+    lines = [("publish", {"user": me, "channel": channel, "message": f"line {n}"}) for n in (1, 2, 3)]
     steps = [
         ("login", {"user": me}),
-        ("channel", {"channel": channel, "user": me}),
+        ("channel", {"channel": channel}),
         ("channels", {}),
         ("users", {}),
         ("publish", {"user": me, "channel": channel, "message": "Hello from Python"}),
@@ -86,16 +122,15 @@ def demo(client):
         print(f"--- {service} {fields}  (clock {client.clock})")
         if show(data) != 0:
             return 1
-    return 0
+    print("--- three in one frame")
+    return max(show(data) for data in client.call_all(lines))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--broker", default="tcp://127.0.0.1:5555", help="default: %(default)s")
-    parser.add_argument("--iso", action="store_true", help="timestamps as ISO text instead of whole seconds")
-    parser.add_argument("--no-clock", action="store_true", help="leave the Lamport clock out of requests")
-    parser.add_argument("--timeout", type=float, default=20, help="seconds to wait for a reply, default: %(default)s")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    parser.add_argument("--broker", default="tcp://127.0.0.1:5555", help="one, or several with commas; %(default)s")
+    parser.add_argument("--deadline", type=float, default=15, help="seconds until it gives up; %(default)s")
+    commands = parser.add_subparsers(dest="service", required=True, metavar="command")
 
     def command(name, text, *arguments):
         sub = commands.add_parser(name, help=text)
@@ -113,14 +148,17 @@ def main():
     command("demo", "all of it once")
 
     fields = vars(parser.parse_args())
-    client = Client(fields.pop("broker"), fields.pop("iso"), not fields.pop("no_clock"), fields.pop("timeout"))
-    service = fields.pop("command")
+    client = Client(fields.pop("broker"), fields.pop("deadline"))
+    service = fields.pop("service")
     try:
         return demo(client) if service == "demo" else show(client.call(service, **fields))
     except TimeoutError as error:
-        print(error, file=sys.stderr)
+        print(f"{error}; is the cluster running?", file=sys.stderr)
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -25,10 +25,10 @@ class Worker:
         if not isinstance(values, list) or not values or not all(type(v) in (int, float) for v in values):
             text = "values must be a list of one or more numbers"
             return {"status": "erro", "code": "bad_request", "description": text, "message": text, "retriable": False}
-        return {"status": "sucesso", "mean": sum(values) / len(values)}
+        return {"status": "sucesso", "result": sum(values) / len(values)}
 
     def answer(self, request):
-        """One envelope in, one out: the same service, and the same id if there is one."""
+        """One envelope in, one out: the same service, and the same id if there is one. The clock is Lamport's."""
         request = request if isinstance(request, dict) else {}
         data = request.get("data")
         data = data if isinstance(data, dict) else {}

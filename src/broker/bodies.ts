@@ -1,6 +1,6 @@
 /** The occasions on which the broker looks into a body: counting, routing by service, and refusing a request itself. */
 import { decode, encode } from '../protocol/codec.ts'
-import { type Envelope, errorReply, isMap, readBody, replyEnvelope } from '../protocol/envelope.ts'
+import { asText, type Envelope, errorReply, isMap, readBody, replyEnvelope } from '../protocol/envelope.ts'
 import { refuse } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 
@@ -20,9 +20,10 @@ export function requestsIn(body: Buffer): number {
 export function serviceOf(body: Buffer): string | null {
   const value = tryDecode(body)
   const envelopes = Array.isArray(value) ? value : [value]
-  const service = isMap(envelopes[0]) ? envelopes[0].service : null
+  const named = (envelope: unknown): unknown => (isMap(envelope) ? asText(envelope.service) : null)
+  const service = named(envelopes[0])
   if (typeof service !== 'string') return null
-  return envelopes.every((envelope) => isMap(envelope) && envelope.service === service) ? service : null
+  return envelopes.every((envelope) => named(envelope) === service) ? service : null
 }
 
 /** The reply to a request that no worker answered: an error for each of its envelopes. */

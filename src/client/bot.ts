@@ -111,8 +111,7 @@ async function insist(options: BotOptions, service: string, data: Data): Promise
 }
 
 async function listen(options: BotOptions, topic: string, show: (map: Data) => void): Promise<void> {
-  const subscription = options.client.subscribe(topic)
-  options.signal.addEventListener('abort', () => subscription.close())
+  const subscription = options.client.subscribe(topic, { signal: options.signal })
   options.log.info({ topic }, 'subscribed')
   for await (const map of subscription) show(map)
 }

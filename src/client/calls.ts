@@ -1,5 +1,5 @@
 /**
- * The table of calls that wait for their reply. Time is an argument.
+ * The table of calls that wait for their reply. Time is an argument, from a clock that never steps.
  *
  * Calls of one turn of the event loop travel together, grouped by service (a batch for one service can go to a back end
  * of its own), in pieces of a sixth of what is in flight, so that there is work for every server. A batch is matched by a
@@ -9,46 +9,25 @@
  * when later batches are answered or all is silent, not by age alone, and the longer replies take of late the later: a
  * busy cluster must not be fed more.
  */
+
+import type { Clock } from '../core/lamport.ts'
 import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
-import { type Data, type Envelope, isMap } from '../protocol/envelope.ts'
+import { isMap } from '../protocol/envelope.ts'
 import { encodeBatches } from './batches.ts'
+import { type Batch, type Call, firstDeadline } from './call.ts'
 import { CallError, errorIn } from './error.ts'
-import type { Clock } from './lamport.ts'
 
-export type Call = {
-  envelope: Envelope
-  /** When to give up, milliseconds. */
-  deadline: number
-  /** How often it was sent or put off. */
-  attempts: number
-  /** The batch that it travels in, 0 when in none. */
-  batch: number
-  settled: boolean
-  /** Why the last attempt failed. */
-  error: CallError | null
-  resolve(data: Data): void
-  reject(error: CallError): void
-}
-
-type Batch = {
-  calls: Call[]
-  broker: number
-  sentAt: number
-  /** When it may be sent again, and when the first of its calls gives up. */
-  dueAt: number
-  deadline: number
-  /** Its calls travel in a newer batch. */
-  stale: boolean
-}
 type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
 
 export type CallTableOptions = {
   clock: Clock
   /** How many brokers there are; they are numbered from 0. */
   brokers: number
-  /** Sends a body to a broker under a batch number; it may get lost. */
-  transmit(broker: number, batch: number, body: Uint8Array): void
+  /** Sends a body to a broker under a batch number; it may get lost. @param again some of it was sent before */
+  transmit(broker: number, batch: number, body: Uint8Array, again: boolean): void
+  /** What requests carry as their `timestamp`, milliseconds since 1970. */
+  timestamp(now: number): number
   /** A number in [0, 1), for jitter. */
   random(): number
   /** Told when requests move on to another broker. */
@@ -101,15 +80,21 @@ export class CallTable {
   /** Sends what gathered. */
   flush(now: number): void {
     if (this.#gathered.length === 0) return
-    const calls = this.#gathered
+    const calls = this.#gathered.filter((call) => !call.settled)
     this.#gathered = []
-    for (const { envelope } of calls) {
-      envelope.data.timestamp = now
-      envelope.data.clock = this.#options.clock.tick()
+    if (calls.length === 0) return
+    const timestamp = this.#options.timestamp(now)
+    const stamp = (piece: Call[]): void => {
+      const clock = this.#options.clock.tick()
+      for (const { envelope } of piece) {
+        envelope.data.timestamp = timestamp
+        envelope.data.clock = clock
+      }
     }
     encodeBatches(
       calls,
       this.#pending,
+      stamp,
       (piece, body) => this.#send(piece, body, now),
       (call, error) => this.#reject(call, error),
     )
@@ -149,12 +134,23 @@ export class CallTable {
     this.flush(now)
   }
 
+  /** Forgets a call that nobody waits for any more. Its request may still have its effect. */
+  cancel(call: Call, reason: unknown): void {
+    if (call.settled) return
+    this.#reject(call, reason)
+    if (this.#pending === 0) this.#forgetAll()
+  }
+
   /** Rejects everything. */
   abort(error: CallError): void {
     const sent = [...this.#batches.values()].flatMap(({ calls }) => calls)
     for (const call of [...this.#gathered, ...this.#delayed.map(({ call }) => call), ...sent]) {
       if (!call.settled) this.#reject(call, error)
     }
+    this.#forgetAll()
+  }
+
+  #forgetAll(): void {
     this.#gathered = []
     this.#delayed = []
     this.#batches.clear()
@@ -170,7 +166,7 @@ export class CallTable {
     const dueAt = now + this.#backOff(FIRST_WAIT_MS, attempts)
     const deadline = firstDeadline(calls)
     this.#batches.set(number, { calls, broker: this.#current, sentAt: now, dueAt, deadline, stale: false })
-    this.#options.transmit(this.#current, number, body)
+    this.#options.transmit(this.#current, number, body, attempts > 0)
   }
 
   /** A reply's envelope to one call. */
@@ -200,10 +196,10 @@ export class CallTable {
     else this.#delayed.push({ call, at })
   }
 
-  #reject(call: Call, error: CallError): void {
+  #reject(call: Call, reason: unknown): void {
     call.settled = true
     this.#pending--
-    call.reject(error)
+    call.reject(reason)
   }
 
   #expire(batch: Batch, now: number): void {
@@ -240,11 +236,4 @@ export class CallTable {
     const jitter = 0.75 + this.#options.random() / 2
     return jitter * Math.min(first * 2 ** Math.min(attempts, 10), LONGEST_WAIT_MS)
   }
-}
-
-/** When the first of the calls that still wait gives up. */
-function firstDeadline(calls: Call[]): number {
-  let first = Number.POSITIVE_INFINITY
-  for (const call of calls) if (!call.settled && call.deadline < first) first = call.deadline
-  return first
 }

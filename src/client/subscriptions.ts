@@ -3,28 +3,23 @@
  * proxies, or after a retry, a publication may come twice, so repeats are dropped by id.
  */
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../core/lamport.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { WELCOME_TOPIC } from '../platform/socket-welcome.ts'
 import { createSocket, readLoop } from '../platform/sockets.ts'
+import { firstClock, lastClock } from '../protocol/carried.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
-import type { Clock } from './lamport.ts'
 import { createRecent } from './recent.ts'
-import { createStream, type Stream } from './stream.ts'
+import { createStream } from './stream.ts'
+import type { Subscription } from './types.ts'
+import { onAbort, pause } from './waiting.ts'
 
-export type Subscription = AsyncIterable<Data> & {
-  /**
-   * Resolves when a proxy has confirmed it and told the publishers; what a server is asked to publish after that arrives.
-   */
-  ready: Promise<void>
-  /** How many publications were dropped here, oldest first, because they were not read; `history` has them. */
-  readonly missed: number
-  close(): void
-}
-
-type Reader = { stream: Stream<Data>; missed: number }
+/** Takes what is published on a topic. @param bytes what it takes, roughly */
+type Reader = (map: Data, bytes: number) => void
 type Topic = { readers: Set<Reader>; recent: ReturnType<typeof createRecent> }
 
+const NOTHING = Buffer.alloc(0)
 /** Ids remembered per topic, to drop repeats. */
 const RECENT_IDS = 10_000
 /** Messages read ahead from each proxy, of up to 0.5 MiB; when the program is busy for long, it misses some. */
@@ -33,14 +28,23 @@ const READ_AHEAD = 1000
 const CONFIRM_AGAIN_MS = 1000
 const CONFIRM_AGAIN_MAX_MS = 30_000
 
-export type Subscriptions = { subscribe(topic: string): Subscription; close(): void }
+export type Subscriptions = {
+  /**
+   * What is published on a topic from now on.
+   * @param ended ends it, and is aborted when the reader leaves
+   * @param wanted what of it; all when it is left out
+   */
+  subscribe(topic: string, ended: AbortController, wanted?: (map: Data) => boolean): Subscription
+  /** Calls back for each publication until the signal, and once when none is missed from then on. */
+  listen(topic: string, signal: AbortSignal, heard: () => void): void
+  close(): void
+}
 
 export function createSubscriptions(urls: string[], clock: Clock, complain: Complain): Subscriptions {
   const topics = new Map<string, Topic>()
   const confirmations = new Map<string, () => void>()
   const me = randomBytes(8).toString('hex')
   let asked = 0
-  let closed = false
   const socket = urls.length === 0 ? null : createSocket('sub', { receiveHighWaterMark: READ_AHEAD })
   for (const url of urls) socket?.connect(url)
   if (socket !== null) void readLoop(socket, receive)
@@ -49,10 +53,13 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
     const name = frames[0]!.toString()
     const topic = topics.get(name)
     if (topic === undefined) {
+      clock.merge(firstClock(frames[1] ?? NOTHING))
       confirmations.get(name)?.()
       return
     }
     if (frames.length !== 2) return
+    // The message's; those of its maps are their events'. A repeat is received too.
+    clock.merge(lastClock(frames[1]!, 'sent'))
     let body: unknown
     try {
       body = decode(frames[1]!)
@@ -68,69 +75,72 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
     if (!isMap(map)) return
     if (typeof map.id === 'string' && topic.recent.seen(map.id)) return
     clock.merge(map.clock)
-    for (const reader of topic.readers) {
-      const dropped = reader.stream.push(map, bytes)
-      reader.missed += dropped
-      if (dropped > 0) complain('a subscription is read too slowly: its oldest publications are dropped', { dropped })
-    }
+    for (const reader of topic.readers) reader(map, bytes)
   }
 
   /**
    * The proxy answers a subscription to a topic of this kind with a publication on it. It comes after the subscriptions
    * made before it on the same connection, so its arrival shows that those are there.
    */
-  async function confirm(): Promise<void> {
-    for (let wait = CONFIRM_AGAIN_MS; !closed; wait = Math.min(wait * 2, CONFIRM_AGAIN_MAX_MS)) {
+  async function confirm(signal: AbortSignal): Promise<void> {
+    for (let wait = CONFIRM_AGAIN_MS; !signal.aborted; wait = Math.min(wait * 2, CONFIRM_AGAIN_MAX_MS)) {
       const name = `${WELCOME_TOPIC}/${me}.${++asked}`
-      const confirmed = await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(() => resolve(false), wait)
+      let confirmed = false
+      await pause(wait, signal, (release) => {
         confirmations.set(name, () => {
-          clearTimeout(timer)
-          resolve(true)
+          confirmed = true
+          release()
         })
         socket!.subscribe(name)
       })
       confirmations.delete(name)
-      if (!closed) socket!.unsubscribe(name)
+      if (!socket!.closed) socket!.unsubscribe(name)
       if (confirmed) return
     }
   }
 
-  const subscribe = (name: string): Subscription => {
-    if (socket === null) throw new TypeError('subscribe needs a proxy: connect({ broker, proxy })')
-    if (closed) throw new TypeError('the client is closed')
-    const reader: Reader = { stream: createStream<Data>(), missed: 0 }
-    let topic = topics.get(name)
-    if (topic === undefined) {
-      topic = { readers: new Set(), recent: createRecent(RECENT_IDS) }
+  /** Adds a reader to a topic, until the signal. @returns resolves when it is confirmed, or over */
+  function add(name: string, reader: Reader, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve()
+    const topic = topics.get(name) ?? { readers: new Set(), recent: createRecent(RECENT_IDS) }
+    if (topic.readers.size === 0) {
       topics.set(name, topic)
-      socket.subscribe(name)
+      socket!.subscribe(name)
     }
-    const { readers } = topic
-    readers.add(reader)
-    const close = (): void => {
-      reader.stream.end()
-      if (!readers.delete(reader) || readers.size > 0 || closed) return
+    topic.readers.add(reader)
+    onAbort(signal, () => {
+      topic.readers.delete(reader)
+      if (topic.readers.size > 0) return
       topics.delete(name)
-      socket.unsubscribe(name)
-    }
-    return {
-      ready: confirm(),
-      get missed() {
-        return reader.missed
-      },
-      close,
-      [Symbol.asyncIterator]: () => reader.stream.iterate(close),
-    }
+      if (!socket!.closed) socket!.unsubscribe(name)
+    })
+    return confirm(signal)
   }
 
   return {
-    subscribe,
-    close() {
-      closed = true
-      for (const { readers } of topics.values()) for (const { stream } of readers) stream.end()
-      for (const release of confirmations.values()) release()
-      socket?.close()
+    subscribe(name, ended, wanted) {
+      const stream = createStream<Data>()
+      let missed = 0
+      onAbort(ended.signal, stream.end)
+      const read: Reader = (map, bytes) => {
+        if (wanted !== undefined && !wanted(map)) return
+        const dropped = stream.push(map, bytes)
+        missed += dropped
+        if (dropped > 0) complain('a subscription is read too slowly: its oldest publications are dropped', { dropped })
+      }
+      const close = (): void => ended.abort()
+      return {
+        ready: add(name, read, ended.signal),
+        get missed() {
+          return missed
+        },
+        close,
+        [Symbol.asyncIterator]: () => stream.iterate(close),
+      }
     },
+    listen(name, signal, heard) {
+      void add(name, heard, signal).then(heard)
+    },
+    close: () => socket?.close(),
   }
 }

@@ -1,10 +1,10 @@
 /** What is said once the cluster is ready: where to connect, where to look, what to try. */
 import { relative } from 'node:path'
 import type { Config } from '../platform/config.ts'
+import { table } from '../platform/table.ts'
 import { PORTS } from '../protocol/ports.ts'
 import type { ProcessPlan } from './plan.ts'
 import { reachable } from './readiness.ts'
-import { table } from './table.ts'
 
 /** The addresses as fields of a log record. */
 export function addresses(config: Config, plans: readonly ProcessPlan[]): Record<string, unknown> {

@@ -1,5 +1,6 @@
 /** Log lines about what strangers send: at once, but at most one of a kind in a while, whatever they send. */
-import type { Log } from './log.ts'
+/** As much of a log as it needs. */
+type Warn = { warn(fields: Record<string, unknown>, text: string): void }
 
 export type Complain = (kind: string, fields?: Record<string, unknown>) => void
 
@@ -9,7 +10,7 @@ const QUIET_MS = 5000
  * @param log where to; nothing is written without one
  * @returns a function that writes a warning, or counts it for the next line of its kind
  */
-export function createComplaints(log: Log | undefined): Complain {
+export function createComplaints(log: Warn | undefined): Complain {
   const kinds = new Map<string, { until: number; suppressed: number }>()
   return (kind, fields = {}) => {
     const now = Date.now()

@@ -90,12 +90,14 @@ export class Store {
   /**
    * A page of a public file.
    * @param upTo the last position that it may know of
-   * @returns `stale` when the file lacks lines up to there, because the disk is full
+   * @returns with it the position up to which nothing is missing; `stale` when the file lacks lines up to `upTo`, because
+   * the disk is full, and then nobody knows that position
    * @throws {DamageError} when it is damaged there
    */
-  async query(query: Query, upTo: number): Promise<Page & { stale: boolean }> {
+  async query(query: Query, upTo: number): Promise<Page & { position: number | null; stale: boolean }> {
     const stale = this.#files.isBehind(query.log)
-    return { ...(await queryLines(this.readable(query.log), query, upTo)), stale }
+    const page = await queryLines(this.readable(query.log), query, upTo)
+    return { ...page, position: stale ? null : upTo, stale }
   }
 
   /** A public file as it stands; null when there is none. */

@@ -1,6 +1,7 @@
 /**
  * The envelope: `{service, id?, data}`, one MessagePack map in one frame, or an array of them (a batch).
- * Lenient in what it accepts (course rule ◆): `timestamp` in any form or missing, `clock` may be missing.
+ * Lenient in what it accepts (course rule ◆): `timestamp` in any form or missing, `clock` missing or decimal text, text as
+ * bytes. docs/protocol.md has the table.
  */
 import { errorData, quote, type Refusal, refuse } from './errors.ts'
 import { LIMITS } from './limits.ts'
@@ -19,8 +20,9 @@ const NO_DATA: Data = {}
 /** Reads one decoded envelope. Never throws: a bad one comes back with `wrong` set. */
 export function readEnvelope(value: unknown): Request {
   if (!isMap(value)) return bad('', null, `an envelope must be a map {service, data}, got ${quote(value)}`)
-  const { service, data } = value
-  const id = value.id === undefined || value.id === null ? null : value.id
+  const service = asText(value.service)
+  const { data } = value
+  const id = asText(value.id ?? null)
   if (id !== null) {
     const refusal = checkId(id)
     if (refusal !== null)
@@ -30,7 +32,7 @@ export function readEnvelope(value: unknown): Request {
   if (!isName(service)) return bad('', key, `service must be a service's name, got ${quote(service)}`)
   if (data !== undefined && data !== null && !isMap(data))
     return bad(service, key, `data must be a map, got ${quote(data)}`)
-  const fields = data ?? NO_DATA
+  const fields = withTexts(data ?? NO_DATA)
   const clock = readClock(fields.clock)
   if (clock === null)
     return bad(service, key, `clock must be a whole number from 0 to 2^53-1, got ${quote(fields.clock)}`)
@@ -40,22 +42,50 @@ export function readEnvelope(value: unknown): Request {
 const isName = (service: unknown): service is string =>
   typeof service === 'string' && service.length > 0 && service.length <= LIMITS.nameLength
 
-/** Reads a Lamport clock: 0 when missing, null when it is no safe integer ≥ 0. */
+/** Reads a Lamport clock, a number or its decimal digits: 0 when missing, null when it is no safe integer ≥ 0. */
 export function readClock(value: unknown): number | null {
   if (value === undefined || value === null) return 0
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+  const clock = typeof value === 'string' && DIGITS.test(value) ? Number(value) : value
+  return typeof clock === 'number' && Number.isSafeInteger(clock) && clock >= 0 ? clock : null
 }
 
-/** Reads a timestamp in any accepted form: ISO text, seconds or milliseconds. Milliseconds, or null when there is none. */
-export function readTimestamp(value: unknown): number | null {
-  if (typeof value === 'string') {
-    const ms = Date.parse(value)
-    return Number.isNaN(ms) ? null : ms
+const DIGITS = /^\d{1,16}$/
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Bytes that are UTF-8 as text, since some libraries make `bin` of their strings; everything else as it is. */
+export function asText(value: unknown): unknown {
+  if (!(value instanceof Uint8Array)) return value
+  try {
+    return utf8.decode(value)
+  } catch {
+    return value
   }
+}
+
+/** The fields of a request, texts that came as bytes made texts. */
+function withTexts(fields: Data): Data {
+  let texts = fields
+  for (const name in fields) {
+    if (!(fields[name] instanceof Uint8Array)) continue
+    if (texts === fields) texts = { ...fields }
+    texts[name] = asText(fields[name])
+  }
+  return texts
+}
+
+/**
+ * Reads a timestamp in any accepted form: ISO text, MessagePack's own timestamp, seconds or milliseconds as a number or
+ * its digits. Milliseconds, or null when there is none.
+ */
+export function readTimestamp(value: unknown): number | null {
+  if (typeof value === 'string') return readTimestamp(NUMBER.test(value) ? Number(value) : new Date(value))
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.getTime()
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return null
   // Seconds reach 1e11 in the year 5138, milliseconds had passed it in 1973.
   return Math.round(value < 1e11 ? value * 1000 : value)
 }
+
+const NUMBER = /^\d+(\.\d+)?$/
 
 /** Reads a decoded body: its requests, and whether it was a batch (then the reply is one too). */
 export function readBody(value: unknown): { requests: Request[]; batch: boolean } {

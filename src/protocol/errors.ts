@@ -48,6 +48,8 @@ export function quote(value: unknown): string {
 function describeValue(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `an array of ${value.length}`
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  if (value instanceof Date) return 'a timestamp'
   if (typeof value === 'object') return 'a map'
   return String(value)
 }

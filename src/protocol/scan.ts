@@ -4,7 +4,7 @@
  */
 import { LIMITS } from './limits.ts'
 
-/** Why a document is refused, or null. Checks: complete, nothing behind it, no extensions, UTF-8, depth, elements ≤ bytes. */
+/** Why a document is refused, or null. Checks: complete, nothing behind it, no extensions but timestamps, UTF-8, depth, elements ≤ bytes. */
 export function scan(bytes: Uint8Array): string | null {
   const length = bytes.length
   if (length === 0) return 'the frame is empty'
@@ -31,7 +31,12 @@ export function scan(bytes: Uint8Array): string | null {
       at += type & 0x1f
       if (at <= length && !isText(bytes, at - (type & 0x1f), at)) return NOT_TEXT
     } else {
-      if ((type >= 0xc7 && type <= 0xc9) || (type >= 0xd4 && type <= 0xd8)) return 'extension types are not used here'
+      if ((type >= 0xc7 && type <= 0xc9) || (type >= 0xd4 && type <= 0xd8)) {
+        at = endOfTimestamp(bytes, at)
+        if (at === -1) return 'extension types other than timestamps are not used here'
+        if (at > length) return 'the document ends too early'
+        continue
+      }
       const fixed = FIXED[type - 0xc0]!
       if (fixed >= 0) at += fixed
       else {
@@ -57,6 +62,18 @@ export function scan(bytes: Uint8Array): string | null {
   }
 }
 
+/**
+ * The one extension that MessagePack itself defines, type -1 with 4, 8 or 12 bytes: what many libraries make of a date.
+ * @param at behind the type byte
+ * @returns where it ends, or -1 when it is another extension
+ */
+function endOfTimestamp(bytes: Uint8Array, at: number): number {
+  const type = bytes[at - 1]!
+  if (type === 0xd6 && bytes[at] === 0xff) return at + 5
+  if (type === 0xd7 && bytes[at] === 0xff) return at + 9
+  return type === 0xc7 && bytes[at] === 12 && bytes[at + 1] === 0xff ? at + 14 : -1
+}
+
 const NOT_TEXT = 'a text is not UTF-8'
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -77,12 +94,12 @@ function isUtf8(bytes: Uint8Array): boolean {
 
 // Types 0xc0 to 0xdf: bytes that follow when their number is fixed, else -1.
 //                    nil  -  f   t  bin8/16/32   ext8/16/32  f32 f64 u8 u16 u32 u64 i8 i16 i32 i64 fixext1/2/4/8/16
-const FIXED = Int8Array.of(
+export const FIXED = Int8Array.of(
   ...[0, -1, 0, 0, -1, -1, -1, -1, -1, -1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17],
   ...[-1, -1, -1, -1, -1, -1, -1],
 )
 // And the width of the length that follows, where there is one: bin, ext, str, array, map.
-const WIDTH = Int8Array.of(
+export const WIDTH = Int8Array.of(
   ...[0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
   ...[1, 2, 4, 2, 4, 2, 4],
 )

@@ -4,6 +4,7 @@
  */
 import type { Complain } from '../platform/socket-complaints.ts'
 import { bindSocket, createSocket, createWriter, readLoop } from '../platform/sockets.ts'
+import { setLastClock, WIDE } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -17,6 +18,8 @@ const LONGEST_FRAME = 1024
 /** Messages that wait for a peer that reads slowly, of up to 0.5 MiB; beyond that it misses some and fetches them. */
 const QUEUE = 500
 const LINGER_MS = 500
+/** Subscribers of the course know no arrays, so few publications, at the rates that people make, go out one by one. */
+const ARRAY_FROM = 8
 /** What maps and headers may add to the maps of a message, roughly. */
 const BATCH_BYTES = LIMITS.frameBytes / 2
 
@@ -32,10 +35,12 @@ export type Publisher = {
   close(): void
 }
 
+/** @param nextClock the Lamport clock for the next message, by the rule */
 export async function createPublisher(
   url: string,
   proxyUrls: readonly string[],
   complain: Complain,
+  nextClock: () => number,
 ): Promise<Publisher> {
   const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, maxMessageSize: LONGEST_FRAME, linger: LINGER_MS })
   const writer = createWriter(socket)
@@ -58,7 +63,7 @@ export async function createPublisher(
     },
     flush() {
       if (gathered.size === 0) return
-      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps)) publish(topic, body)
+      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps, nextClock)) publish(topic, body)
       gathered.clear()
     },
     close() {
@@ -68,12 +73,27 @@ export async function createPublisher(
   }
 }
 
-/** One map, or arrays of several, each within the frame limit. */
-export function encodeMaps(maps: readonly Data[]): Uint8Array[] {
-  const body = encode(maps.length === 1 ? maps[0] : maps)
-  if (body.length <= BATCH_BYTES || maps.length === 1) return [body]
+/**
+ * The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. A map's `clock`
+ * is its event's; the Lamport time of the message stands at its end, as `sent` of the last map.
+ */
+export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  if (maps.length >= ARRAY_FROM) return encodeArrays(maps, nextClock)
+  return maps.map((map) => sealed(encode({ ...map, sent: WIDE }), nextClock))
+}
+
+function encodeArrays(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  const last = { ...maps.at(-1)!, sent: WIDE }
+  const body = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
+  if (body.length <= BATCH_BYTES || maps.length === 1) return [sealed(body, nextClock)]
   const half = maps.length >> 1
-  return [...encodeMaps(maps.slice(0, half)), ...encodeMaps(maps.slice(half))]
+  return [...encodeArrays(maps.slice(0, half), nextClock), ...encodeArrays(maps.slice(half), nextClock)]
+}
+
+function sealed(bytes: Uint8Array, nextClock: () => number): Uint8Array {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  setLastClock(body, 'sent', nextClock())
+  return body
 }
 
 /** Follows who subscribes to what; ZeroMQ subscribes by prefix. */

@@ -111,18 +111,18 @@ test('a worker in Python serves one service', { skip: pythonIsMissing() }, async
     const ask = plainClient(ports.front, atEnd)
     const mean = async (values: unknown) =>
       ((await ask(request('mean', { values }))) as { data: Record<string, unknown> }).data
-    assert.equal((await mean([1, 2, 6])).mean, 3)
+    assert.equal((await mean([1, 2, 6])).result, 3)
     assert.equal((await mean('x')).code, 'bad_request')
     assert.equal(((await ask(request('sum'))) as { data: { status: string } }).data.status, 'OK')
     const client = connect({ broker: local(ports.front) })
     atEnd(() => client.close())
     const replies = await Promise.all([
       client.call('mean', { values: [1, 3] }),
-      client.call('sum', {}),
+      client.call('anything', {}),
       client.call('mean', { values: [5] }),
     ])
     assert.deepEqual(
-      replies.map((data) => data.mean ?? data.status),
+      replies.map((data) => data.result ?? data.status),
       [2, 'OK', 5],
     )
   })

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ask } from '../../src/cluster/ask.ts'
+import { ask } from '../../src/cli/ask.ts'
 import { freePorts, LIMIT_MS, local, startRole, until, withCleanup } from './broker-harness.ts'
 
 async function newPlace(): Promise<{ env: Record<string, string | number>; url: string; directory: string }> {

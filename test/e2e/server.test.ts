@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from '../../src/client/client.ts'
 import { createSocket } from '../../src/platform/sockets.ts'
+import { readClockStatus } from '../../src/protocol/clock-status.ts'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { areEqual, type Cluster, linesOf, startCluster, waitFor } from './support/cluster.ts'
 
@@ -159,8 +160,9 @@ test('the peer channel answers status, clock and election', async () => {
     const status = await ask(server!.endpoint.peer, 'status')
     assert.deepEqual([status.rank, status.name, status.state], [1, 'server-1', 'installed'])
     assert.deepEqual((status.view as { members: number[] }).members, [1, 2, 3])
+    assert.ok(Number.isSafeInteger(status.clock) && readClockStatus(status.time) !== null)
     const time = await ask(server!.endpoint.peer, 'clock', { clock: 5000 })
-    assert.ok((time.clock as number) > 5000 && Number.isSafeInteger(time.timestamp))
+    assert.ok((time.clock as number) > 5000 && Number.isSafeInteger(time.timestamp) && Number.isSafeInteger(time.time))
     assert.equal((await ask(server!.endpoint.peer, 'election')).election, 'OK')
     assert.equal((await ask(server!.endpoint.peer, 'dance')).code, 'unknown_service')
   })

@@ -73,7 +73,7 @@ export const MISTAKEN: readonly [what: string, body: Buffer][] = [
     { service: 'users', data: { clock: 1.5 } },
   ],
   ...[
-    { service: 'users', data: { clock: '1' } },
+    { service: 'users', data: { clock: 'one' } },
     { service: 'users', data: { clock: 2 ** 60 } },
   ],
   ...[
@@ -97,7 +97,7 @@ export const MISTAKEN: readonly [what: string, body: Buffer][] = [
     ['a clock of 2^60', request('users', 'clock', TWO_TO_60)],
     ['a user of 2^60', request('login', 'user', TWO_TO_60)],
     ['a name that is no Unicode', request('login', 'user', LONE_SURROGATE)],
-    ['a user that is bytes', request('login', 'user', hex('c4 02 61 62'))],
+    ['a user that is bytes and no text', request('login', 'user', hex('c4 02 61 ff'))],
     ['a user that is a timestamp', request('login', 'user', hex('d6 ff 00 00 00 01'))],
     ['a user that is an extension', request('login', 'user', hex('d4 01 00'))],
     ['a service of 2^60', map({ service: TWO_TO_60, data: hex('80') })],

@@ -1,4 +1,4 @@
-/** The programs of examples/python, and one that publishes until it is told to stop, built on their client. */
+/** The programs of examples/python, and one that publishes until it is told to stop. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,9 +15,13 @@ const EXAMPLES = join(import.meta.dirname, '..', '..', '..', '..', 'examples', '
 export type Output = { code: number; stdout: string; stderr: string }
 
 /** Runs one of the examples to its end. */
-export async function runExample(program: string, args: readonly string[]): Promise<Output> {
+export const runExample = (program: string, args: readonly string[]): Promise<Output> =>
+  runPython([join(EXAMPLES, program), ...args])
+
+/** Runs Python to its end. */
+export async function runPython(args: readonly string[]): Promise<Output> {
   try {
-    const done = await promisify(execFile)(PYTHON, [join(EXAMPLES, program), ...args], { timeout: 60_000 })
+    const done = await promisify(execFile)(PYTHON, args, { timeout: 60_000, maxBuffer: 8 << 20 })
     return { code: 0, ...done }
   } catch (error) {
     const { code, stdout, stderr } = error as Output
@@ -51,20 +55,29 @@ export function startPython(program: string, args: readonly string[], text?: str
   }
 }
 
-/** Publishes one message after the other until its standard input ends; prints each with what was answered and when. */
+/**
+ * A client of the course: it sends nothing twice, and publishes one message after the other until its standard input
+ * ends; prints each with what was answered and when.
+ */
 const PUBLISHER = `
-import json, sys, threading, time
-from client import Client
-client = Client(sys.argv[1], timeout_seconds=20)
+import json, sys, threading, time, msgpack, zmq
+socket = zmq.Context().socket(zmq.REQ)
+socket.linger = 0
+socket.rcvtimeo = 20000
+socket.connect(sys.argv[1])
 user, channel = sys.argv[2], sys.argv[3]
 stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-number = 0
+number = clock = 0
 while not stop.is_set():
     number += 1
+    clock += 1
     text = f"{user} says {number}"
     sent = time.monotonic()
-    reply = client.call("publish", user=user, channel=channel, message=text)
+    data = {"user": user, "channel": channel, "message": text, "timestamp": int(time.time()), "clock": clock}
+    socket.send(msgpack.packb({"service": "publish", "data": data}))
+    reply = msgpack.unpackb(socket.recv())["data"]
+    clock = max(clock, reply["clock"])
     print(json.dumps({"text": text, "sent": sent, "answered": time.monotonic(), "reply": reply}), flush=True)
 `
 

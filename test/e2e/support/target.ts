@@ -1,8 +1,8 @@
 /** A cluster that is going to be sent garbage, and the question whether that harmed it. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { ask } from '../../../src/cli/ask.ts'
 import { connect } from '../../../src/client/client.ts'
-import { ask } from '../../../src/cluster/ask.ts'
 import { prepareChat, retrying, startWriter } from './clients.ts'
 import { type Cluster, startCluster, waitFor } from './cluster.ts'
 import { sendTo } from './garbage.ts'

@@ -17,6 +17,7 @@ test('requests are counted without decoding, and never more than a batch may hav
 test('the service of one envelope, and of a batch for one service', () => {
   assert.equal(serviceOf(body({ service: 'mean', data: {} })), 'mean')
   assert.equal(serviceOf(body([{ service: 'mean' }, { service: 'mean' }])), 'mean')
+  assert.equal(serviceOf(body([{ service: 'mean' }, { service: Buffer.from('mean') }])), 'mean')
 })
 
 test('mixed batches and what cannot be read belong to our servers', () => {

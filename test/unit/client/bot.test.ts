@@ -25,18 +25,19 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
     message: () => ({ status: 'OK' }),
   }
   const client: Client = {
-    async call(service, data) {
+    call: (async (service: string, data: Data) => {
       await new Promise((resolve) => setImmediate(resolve))
       const error = fail(service, calls.push({ service, data }))
       if (error !== null) throw error
       return services[service]!(data)
-    },
-    subscribe(topic): Subscription {
+    }) as Client['call'],
+    subscribe: ((topic: string): Subscription => {
       const stream = createStream<Data>()
       streams.set(topic, stream)
       const close = () => stream.end()
       return { ready: Promise.resolve(), missed: 0, close, [Symbol.asyncIterator]: () => stream.iterate(close) }
-    },
+    }) as Client['subscribe'],
+    clock: 0,
     close: async () => {},
   }
   return { client, calls, channels, streams }

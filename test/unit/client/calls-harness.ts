@@ -1,7 +1,8 @@
 /** A call table whose messages a test sees and answers. */
-import { type Call, CallTable } from '../../../src/client/calls.ts'
-import type { CallError } from '../../../src/client/error.ts'
-import { createClock } from '../../../src/client/lamport.ts'
+import type { Call } from '../../../src/client/call.ts'
+import { CallTable } from '../../../src/client/calls.ts'
+import { CallError } from '../../../src/client/error.ts'
+import { createClock } from '../../../src/core/lamport.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import type { Data, Envelope } from '../../../src/protocol/envelope.ts'
 
@@ -16,6 +17,7 @@ export function start(brokers = 1) {
     clock,
     brokers,
     random: () => 0.5,
+    timestamp: (now) => now,
     onFailover: (from, to) => failovers.push(`${from}>${to}`),
     transmit(broker, batch, body) {
       const value = decode(body)
@@ -31,8 +33,8 @@ export function start(brokers = 1) {
       outcome.data = value
       outcome.times++
     }
-    const reject = (error: CallError) => {
-      outcome.error = error
+    const reject = (reason: unknown) => {
+      if (reason instanceof CallError) outcome.error = reason
       outcome.times++
     }
     const call: Call = { envelope, deadline, attempts: 0, batch: 0, settled: false, error: null, resolve, reject }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readBody, readEnvelope, readTimestamp } from '../../../src/protocol/envelope.ts'
+import { readBody, readClock, readEnvelope, readTimestamp } from '../../../src/protocol/envelope.ts'
 import { errorData, quote } from '../../../src/protocol/errors.ts'
 import { checkName, checkText } from '../../../src/protocol/names.ts'
 import {
@@ -15,9 +15,19 @@ import {
 
 test('timestamps are read in every form that clients send', () => {
   const ms = Date.UTC(2025, 10, 21, 2, 0, 0)
-  for (const form of [ms, ms / 1000, ms + 0.25, '2025-11-21T02:00:00Z', '2025-11-21T02:00:00.000+00:00'])
+  for (const form of [
+    ms,
+    ms / 1000,
+    ms + 0.25,
+    '2025-11-21T02:00:00Z',
+    '2025-11-21T02:00:00.000+00:00',
+    new Date(ms),
+    String(ms),
+    `${ms / 1000}.25`,
+  ])
     assert.equal(Math.round(readTimestamp(form)! / 1000), ms / 1000, String(form))
-  for (const none of [undefined, null, 'yesterday', -1, Number.NaN, {}]) assert.equal(readTimestamp(none), null)
+  for (const none of [undefined, null, 'yesterday', '', -1, Number.NaN, new Date(Number.NaN), {}])
+    assert.equal(readTimestamp(none), null)
 })
 
 test('an envelope without id, clock and timestamp is fine', () => {
@@ -30,8 +40,30 @@ test('an envelope without id, clock and timestamp is fine', () => {
   })
 })
 
+test('a clock is a whole number, or its digits', () => {
+  for (const [form, clock] of [
+    ...[[undefined, 0] as const, [null, 0] as const, [0, 0] as const, [7, 7] as const],
+    ...[['7', 7] as const, ['0', 0] as const, [String(Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER] as const],
+  ])
+    assert.equal(readClock(form), clock, String(form))
+  for (const none of ['', ' 7', '7.0', '-1', '1e3', '0x7', '9007199254740992', '9'.repeat(400), -1, 1.5, true, [7], {}])
+    assert.equal(readClock(none), null, String(none))
+})
+
+test('text that came as bytes is text; bytes that are none stay bytes', () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+  const data = { user: bytes('João'), channel: Uint8Array.of(0xff), message: bytes('\ufeffoi'), clock: bytes('7') }
+  const read = readEnvelope({ service: bytes('publish'), id: bytes('a'), data })
+  assert.equal(read.wrong, null)
+  assert.deepEqual([read.service, read.id, read.clock], ['publish', 'a', 7])
+  assert.deepEqual(read.data, { user: 'João', channel: Uint8Array.of(0xff), message: '\ufeffoi', clock: '7' })
+  assert.ok(data.user instanceof Uint8Array, 'what was given stays as it was')
+})
+
 for (const [name, value] of Object.entries({
   'not a map': 7,
+  'a service that is bytes but no text': { service: Uint8Array.of(0xff) },
+  'a clock that is no number': { service: 'users', data: { clock: 'soon' } },
   'no service': { data: {} },
   'data of another type': { service: 'users', data: [] },
   'a clock beyond the safe integers': { service: 'users', data: { clock: 2 ** 60 } },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { decode, encode, MalformedError } from '../../../src/protocol/codec.ts'
-import { isMap } from '../../../src/protocol/envelope.ts'
+import { isMap, readBody } from '../../../src/protocol/envelope.ts'
 import { readReplicaMessage } from '../../../src/protocol/replica.ts'
 
 type Vector = { name: string; json: unknown; hex: string }
@@ -41,5 +41,22 @@ for (const { name, hex, reason } of refused) {
       () => decode(Buffer.from(hex, 'hex')),
       (error) => error instanceof MalformedError && error.message.includes(reason),
     )
+  })
+}
+
+type Session = { habit: string; requests: { service: string; fields: Record<string, unknown>; hex: string }[] }
+const OTHER_NAMES = new Set(['register_user', 'list_channels'])
+
+for (const { habit, requests } of read('old-clients.json') as Session[]) {
+  test(`an old client is understood: ${habit}`, () => {
+    requests.forEach(({ service, fields, hex }, index) => {
+      const [request] = readBody(decode(Buffer.from(hex, 'hex'))).requests
+      assert.equal(request!.wrong, null)
+      assert.ok(request!.service === service || OTHER_NAMES.has(request!.service), request!.service)
+      assert.ok([0, index, index + 1].includes(request!.clock), `clock ${request!.clock}`)
+      const { src, dst, from, to, ...rest } = request!.data
+      const known = { ...rest, src: src ?? from, dst: dst ?? to }
+      for (const [name, value] of Object.entries(fields)) assert.equal((known as typeof rest)[name], value, name)
+    })
   })
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ask } from '../../../../src/cluster/ask.ts'
+import { ask } from '../../../../src/cli/ask.ts'
 import { loadConfig } from '../../../../src/platform/config.ts'
 import type { Rank } from '../../../../src/protocol/replica.ts'
 import { saveState, stateFile } from '../../../../src/ref/state-file.ts'

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import { compareServers, serversIn } from '../../../src/cluster/compare.ts'
+import { compareServers, serversIn } from '../../../src/cli/compare.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'compasso-compare-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { loadConfig } from '../platform/config.ts'
-import { escapeControls } from '../platform/pretty.ts'
 import { AskError, ask } from './ask.ts'
-import { table } from './table.ts'
+import { print, printJson, printTable } from './output.ts'
+import { requireThere } from './probe.ts'
 
 // Loose: fields that this does not know are passed on by --json.
 const viewNumber = z.union([z.number(), z.looseObject({ number: z.number() }).transform(({ number }) => number)])
@@ -41,7 +41,7 @@ const HELP = `
 States: installed (orders and answers), frozen (changing the view), learner (copying files), repairing (a damaged file),
 unreachable, down.
 "behind" counts events that the server furthest ahead has ordered and this one has not yet.
-Where no ref answers, exit code 1. REF_URL or PORT_OFFSET say where it is.
+Where no ref answers, exit code 3. REF_URL or PORT_OFFSET say where it is.
 
 Examples:
   npx compasso status
@@ -56,12 +56,14 @@ export function addStatus(program: Command): void {
     .addHelpText('after', HELP)
     .action(async ({ json }: { json?: true }) => {
       const { refUrl } = loadConfig()
+      await requireThere('ref', [refUrl])
       const ref = parse(REF, refUrl, await ask(refUrl, 'status'))
       const rows = await Promise.all(
         withAbsent(ref).map(async (listed) => ({ ...listed, status: await askServer(listed) })),
       )
       rows.sort((a, b) => a.rank - b.rank)
-      process.stdout.write(json === true ? toJson(refUrl, ref, rows) : describe(refUrl, ref, rows))
+      if (json === true) printJson(asJson(refUrl, ref, rows))
+      else show(refUrl, ref, rows)
     })
 }
 
@@ -91,7 +93,7 @@ function parse<T>(schema: z.ZodType<T>, url: string, data: unknown): T {
 const stateOf = ({ status, alive }: Row): string => status?.state ?? (alive ? 'unreachable' : 'down')
 const furthest = (rows: readonly Row[]): number => Math.max(0, ...rows.map(({ status }) => status?.position ?? 0))
 
-function toJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
+function asJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): Record<string, unknown> {
   const most = furthest(rows)
   const servers = rows.map(({ status, ...listed }) => ({
     ...listed,
@@ -99,20 +101,22 @@ function toJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
     state: stateOf({ ...listed, status }),
     behind: status === null ? null : most - status.position,
   }))
-  return `${JSON.stringify({ ref: refUrl, view: ref.view ?? null, total: ref.total, servers }, null, 2)}\n`
+  return { ref: refUrl, view: ref.view ?? null, total: ref.total, servers }
 }
 
-const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'digest']
+const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'clock', 'digest']
 
-function describe(refUrl: string, ref: RefStatus, rows: readonly Row[]): string {
+function show(refUrl: string, ref: RefStatus, rows: readonly Row[]): void {
   const most = furthest(rows)
   const cells = rows.map((row) => {
     const { status } = row
-    const known = [status?.position ?? '-', status === null ? '-' : most - status.position, status?.digest ?? '-']
+    const known = [status?.position ?? '-', status === null ? '-' : most - status.position]
+    const marks = [status?.clock ?? '-', status?.digest ?? '-']
     const about = [row.rank, row.name, status?.origin ?? '-', String(status?.view ?? '-'), stateOf(row)]
-    return [...about, ...known].map((cell) => (typeof cell === 'number' ? cell : escapeControls(cell)))
+    return [...about, ...known, ...marks]
   })
-  return `${summary(refUrl, ref)}\n${table([HEAD, ...cells]).join('\n')}\n`
+  print(summary(refUrl, ref))
+  printTable(HEAD, cells)
 }
 
 function summary(refUrl: string, { view, total }: RefStatus): string {

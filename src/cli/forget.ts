@@ -2,6 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../platform/config.ts'
 import { ask } from './ask.ts'
+import { print } from './output.ts'
+import { requireThere } from './probe.ts'
 
 const HELP = `
 The quorum is counted over all servers that ever joined. One that is gone for good raises it in vain: forget it.
@@ -18,8 +20,10 @@ export function addForget(program: Command): void {
     .argument('<rank>', 'its rank, as status shows it', readRank)
     .addHelpText('after', HELP)
     .action(async (rank: number) => {
-      await ask(loadConfig().refUrl, 'forget', { rank })
-      process.stdout.write(`server ${rank} is forgotten\n`)
+      const { refUrl } = loadConfig()
+      await requireThere('ref', [refUrl])
+      await ask(refUrl, 'forget', { rank })
+      print(`server ${rank} is forgotten`)
     })
 }
 

@@ -1,4 +1,4 @@
-/** The command line against a cluster that runs: status, verify, forget. */
+/** The commands of who runs a cluster, against one that runs: status, verify, forget. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -87,21 +87,28 @@ test('verify says what sha256sum and cmp say, and its exit code says whether all
   assert.deepEqual(report.servers[1].differsAt, { byte: 11, line: 1 })
 })
 
-const mistakes: [what: string, args: string[], env: Record<string, string>, line: RegExp][] = [
+const mistakes: [what: string, args: string[], env: Record<string, string>, code: number, line: RegExp][] = [
   [
     'no ref',
     ['status'],
     { REF_URL: 'tcp://127.0.0.1:9' },
-    /^compasso: no ref at tcp:\/\/127\.0\.0\.1:9; is the cluster running\? npm start\n$/,
+    3,
+    /^compasso: no ref at tcp:\/\/127\.0\.0\.1:9 — is the cluster running\? npm start\n$/,
   ],
-  ['a wrong variable', ['status'], { REF_URL: 'x' }, /^compasso: REF_URL must be tcp:\/\/host:port, got "x"\n$/],
-  ['a rank that is none', ['forget', 'x'], {}, /^error: .*a rank is a whole number from 1\n$/],
-  ['an unknown command', ['nonsense'], {}, /^error: unknown command 'nonsense'\n$/],
+  ['a wrong variable', ['status'], { REF_URL: 'x' }, 2, /^compasso: REF_URL must be tcp:\/\/host:port, got "x"\n$/],
+  [
+    'a rank that is none',
+    ['forget', 'x'],
+    {},
+    2,
+    /^compasso: .*a rank is a whole number from 1 — npx compasso forget --help\n$/,
+  ],
+  ['an unknown command', ['nonsense'], {}, 2, /^compasso: unknown command 'nonsense' — npx compasso --help\n$/],
 ]
-for (const [what, args, env, line] of mistakes)
-  test(`${what} is one line and exit 1`, async () => {
+for (const [what, args, env, code, line] of mistakes)
+  test(`${what} is one line and exit ${code}`, async () => {
     const ended = await compasso(args, env)
-    assert.equal(ended.code, 1)
+    assert.equal(ended.code, code)
     assert.equal(ended.out, '')
     assert.match(ended.errors, line)
   })

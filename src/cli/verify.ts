@@ -2,7 +2,8 @@
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../platform/config.ts'
 import { compareServers, type FileReport, type LogReport, serversIn } from './compare.ts'
-import { table } from './table.ts'
+import { EXIT } from './failure.ts'
+import { print, printJson, printTable } from './output.ts'
 
 type Options = { data?: string; json?: true }
 
@@ -33,20 +34,21 @@ async function verify(dataDir: string, json: boolean): Promise<number> {
   const logs = await compareServers(dataDir, servers)
   const differing = logs.flatMap((log) => log.servers).filter((report) => report.result === 'differs').length
   const ok = logs.length > 0 && differing === 0
-  if (json) process.stdout.write(`${JSON.stringify({ dataDir, servers, prefixes: ok, files: logs }, null, 2)}\n`)
-  else process.stdout.write(describe(dataDir, servers, logs, differing))
-  return ok ? 0 : 1
+  if (json) printJson({ dataDir, servers, prefixes: ok, files: logs })
+  else show(dataDir, servers, logs, differing)
+  return ok ? EXIT.ok : EXIT.failed
 }
 
-function describe(dataDir: string, servers: readonly string[], logs: readonly LogReport[], differing: number): string {
+function show(dataDir: string, servers: readonly string[], logs: readonly LogReport[], differing: number): void {
   if (servers.length === 0)
-    return `nothing to compare: ${dataDir} has no server-<rank> folders (another one: --data DIRECTORY)\n`
-  if (logs.length === 0) return `nothing to compare: no server under ${dataDir} has written a file yet\n`
+    return print(`nothing to compare: ${dataDir} has no server-<rank> folders (another one: --data DIRECTORY)`)
+  if (logs.length === 0) return print(`nothing to compare: no server under ${dataDir} has written a file yet`)
   const rows = logs.flatMap((log) => log.servers.map((report) => row(log.file, report)))
   const behind = logs.some((log) => log.servers.some((report) => report.result === 'prefix'))
   const same = behind ? 'every file is a prefix of the longest' : 'all files are identical'
   const sum = differing > 0 ? `FILES DIFFER: ${differing} of ${rows.length}` : same
-  return `${table([HEAD, ...rows]).join('\n')}\n${sum} (${servers.length} servers, ${logs.length} files)\n`
+  printTable(HEAD, rows)
+  print(`${sum} (${servers.length} servers, ${logs.length} files)`)
 }
 
 const HEAD = ['file', 'server', 'bytes', 'lines', 'sha256', 'result']

@@ -1,0 +1,32 @@
+/** Ctrl-C at any moment, and a reader of our output that goes away: the command ends at once and leaves nothing behind. */
+import { EXIT } from './failure.ts'
+
+const SHOW_CURSOR = '\u001b[?25h'
+/** As shells count: 128 + the signal's number. */
+const CODES = { SIGINT: EXIT.interrupted, SIGTERM: 143, SIGHUP: 129 } as const
+
+/** From now on these signals end the process, with the terminal as it was. */
+export function endOnSignals(): void {
+  for (const [signal, code] of Object.entries(CODES)) process.on(signal, () => leave(code))
+}
+
+/** Ends the process with the terminal as it was: echo, line mode and a cursor. */
+export function leave(code: number): never {
+  restoreTerminal()
+  process.exit(code)
+}
+
+/** What a prompt or a progress bar may have changed. */
+export function restoreTerminal(): void {
+  if (process.stdin.isTTY) process.stdin.setRawMode(false)
+  if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR)
+}
+
+/** `compasso … | head`: whoever read has enough. Without this Node ends with a stack. */
+export function endOnClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit(EXIT.ok)
+    })
+}
