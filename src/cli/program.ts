@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addStart } from '../cluster/start.ts'
 import { addCall } from './call.ts'
 import { addChat } from './chat.ts'
+import { addClocks } from './clocks.ts'
 import { addCompletion } from './completion.ts'
 import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   program.commandsGroup('The cluster:')
   addStart(program.command('start'))
   addStatus(program)
+  addClocks(program)
   addVerify(program)
   addForget(program)
   addDoctor(program)
