@@ -32,15 +32,15 @@ function row({ name, clock, state, time }: ProcessClocks): string[] {
   const { rawOffsetMs, offsetMs, errorMs, driftPpm, round, coordinator, term, slewing } = time
   // Without a bound the offsets mean nothing.
   const offsets = errorMs === null ? ['-', '-', 'unknown'] : [signed(rawOffsetMs), signed(offsetMs), show(errorMs)]
-  const drift = driftPpm === null ? '-' : signed(driftPpm)
+  const drift = driftPpm === null ? '-' : signed(driftPpm, 1)
   const leader = coordinator === null ? '-' : `${coordinator} in ${term}`
   const remark = [state === 'installed' ? '' : state, slewing ? 'slewing' : ''].filter(Boolean).join(', ')
   return [...about, ...offsets, drift, String(round), leader, remark]
 }
 
-const show = (value: number): string =>
-  value.toLocaleString('en', { minimumFractionDigits: 3, maximumFractionDigits: 3 })
-const signed = (value: number): string => `${value < 0 ? '-' : '+'}${show(Math.abs(value))}`
+const show = (value: number, digits = 3): string =>
+  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+const signed = (value: number, digits = 3): string => `${value < 0 ? '-' : '+'}${show(Math.abs(value), digits)}`
 
 /** Offsets of one server: seconds since the first look, and ms after correction. */
 export type Course = { name: string; points: [seconds: number, offsetMs: number][] }
@@ -77,5 +77,6 @@ export function plotCourses(
       formatter: (value, { axis }) => (axis === 'x' ? Math.round(value) : Number(value.toPrecision(3))),
     },
   )
-  return text.split('\n').filter((line) => line.trim() !== '')
+  const lines = text.split('\n').map((line) => line.trimEnd())
+  return lines.filter((line) => line !== '')
 }

@@ -16,14 +16,15 @@ const SHOWN = 20
 const HELP = `
 Every message that one process sent and another received: the receiver's clock afterwards is at least the sender's, the
 sender's is above all that it was before, and each kind of message was seen often enough to mean something.
-For that the processes must log every message: LOG_LEVEL=debug LOG_FORMAT=json, and all of them must be in the files.
+For that the processes must log every message: LOG_LEVEL=debug LOG_FORMAT=json, and all of them must be in the files. Stop the
+cluster first, or of the last messages one end may be missing.
 "outside" counts messages of those who write no such logs: tools, clients in other languages; "lost" those nobody received.
 Exit code 0 when the rule holds, 1 when not or when too little was seen.
 
 Examples:
   LOG_LEVEL=debug LOG_FORMAT=json npm start > run.log       (a minute, then Ctrl-C)
   npx compasso lamport run.log
-  docker compose logs --no-color > run.log; npx compasso lamport run.log
+  docker compose stop; docker compose logs --no-color > run.log; npx compasso lamport run.log
   npx compasso lamport - < run.log
 `
 
