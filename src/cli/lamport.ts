@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { type Command, InvalidArgumentError } from 'commander'
 import { escapeControls } from '../platform/pretty.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -56,14 +57,14 @@ function readLeast(text: string): number {
   return Number(text)
 }
 
-/** As `docker compose logs` writes it, with the container in front. */
+/** As `docker compose logs` writes it: the container in front, and what a terminal would obey, also into a file. */
 const COMPOSE_LINE = /^(\S+)\s+\| (\{.*)$/
 
 /** Hands over every record of a log. @returns how many there were */
 export async function readLog(input: Readable, source: string, checker: LamportChecker): Promise<number> {
   let records = 0
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    const [, container, rest] = COMPOSE_LINE.exec(line) ?? []
+    const [, container, rest] = COMPOSE_LINE.exec(stripVTControlCharacters(line)) ?? []
     const record = parse(rest ?? line)
     if (record === null) continue
     records++
