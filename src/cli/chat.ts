@@ -11,7 +11,6 @@ const USER = ['-u, --user <name>', 'who says it (default: your name on this mach
 const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
 
 export function addChat(program: Command): void {
-  program.commandsGroup('Chat:')
   addPublish(program)
   addMessage(program)
   addNames(program, {

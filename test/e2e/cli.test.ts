@@ -232,6 +232,7 @@ test('doctor finds nothing wrong with a cluster that runs', async () => {
     'broker',
     'proxy',
     'ref',
+    'gateway',
     'servers',
     'answers',
     'versions',
