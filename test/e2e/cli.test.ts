@@ -121,6 +121,21 @@ test('tail: from a position, live, to a user, and in all channels with those tha
   )
 })
 
+test('tail says when nothing can come, and when it can again', async () => {
+  const tail = startCommand(['tail', 'choro'], env)
+  await tail.printed('listening to choro')
+  cluster.kill('proxy', 'SIGSTOP')
+  await tail.printed(/compasso: no proxy at tcp:\S+ any more — waiting\n/)
+  cluster.kill('proxy', 'SIGCONT')
+  await tail.printed('compasso: the proxy is back')
+  await waitFor(async () => {
+    await done('publish choro again --user rui')
+    return tail.out().includes('rui: again')
+  }, 'what is said then')
+  tail.child.kill('SIGINT')
+  assert.equal((await tail.ended).code, 130)
+})
+
 test('music: catalogue, plays, playlists', async () => {
   assert.match(
     await done('catalog gaivota'),
