@@ -30,7 +30,7 @@ export function addMenu(program: Command): void {
   program
     .command('menu')
     .description('Everything by numbers: sum, mean, search, info, chat, music.')
-    .option('-u, --user <name>', 'who you are (default: your name on this machine)', defaultUser())
+    .option('-u, --user <name>', 'who you are', defaultUser())
     .addHelpText('after', HELP)
     .action(({ user }: { user: string }) =>
       withClient(

@@ -13,6 +13,12 @@ Exit codes:
   2    the command line or a variable is wrong
   3    nobody there, or no answer in time
   130  Ctrl-C
+
+Examples:
+  npx compasso menu
+  npx compasso tail
+  npx compasso call sum 10 5
+  npx compasso status --watch
 `
 
 type Add = (program: Command) => void
