@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { addStart } from '../cluster/start.ts'
+import { addConformance } from './conformance.ts'
 import { addForget } from './forget.ts'
 import { endOnSignals } from './signals.ts'
 import { addStatus } from './status.ts'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addStatus(program)
   addVerify(program)
   addForget(program)
+  addConformance(program)
   // A cluster ends in its own way; everything else at once.
   program.hook('preAction', (_, command) => {
     if (command.name() !== 'start') endOnSignals()
