@@ -1,6 +1,6 @@
 /** Reading a server's directory when it starts: all of it is checked before anything of it is believed, or changed. */
 import { readFile } from 'node:fs/promises'
-import { foldState, type Recovery, recover } from '../core/recovery.ts'
+import { type Recovery, recover } from '../core/recovery.ts'
 import { rememberLines } from '../core/remember.ts'
 import { createWindow, WINDOW_POSITIONS, type Window } from '../core/window.ts'
 import type { Application } from '../protocol/service.ts'
@@ -11,6 +11,7 @@ import type { Readable } from './files-sums.ts'
 import { type JournalFound, readJournal } from './journal-load.ts'
 import { findSegments } from './journal-segments.ts'
 import { StartError } from './role.ts'
+import { foldFiles } from './store-fold.ts'
 import { firstSaved, readSaved, registryPath, type Saved, savedPath, sha256Of } from './store-format.ts'
 
 const CHUNK_BYTES = 4 << 20
@@ -119,14 +120,12 @@ async function loadState(directory: string, saved: Saved, files: Loaded['files']
       return app.restore(snapshot)
     }
   } catch {
-    // Missing or unreadable: the public lines say the same.
+    // Missing, unreadable, or from before there was one of the services: the public lines say the same.
   }
-  const lines = new Map<string, Uint8Array>()
-  for (const log of app.folds.keys()) {
-    const file = files.get(log)
-    if (file !== undefined) lines.set(log, await file.sums.readable(log, file.handle.fd).read(0, file.bytes))
-  }
-  return believing('a public file', () => foldState(app, lines))
+  const folded = [...app.folds.keys()].flatMap(
+    (log) => files.get(log)?.sums.readable(log, files.get(log)!.handle.fd) ?? [],
+  )
+  return foldFiles(app, folded)
 }
 
 /** What was written as it stands and yet cannot be read was written wrongly. */

@@ -16,4 +16,11 @@ export const LIMITS = {
   clockLead: 2 ** 20,
   /** Most items in one page of `history`. */
   historyItems: 1000,
+  /** Most numbers that `mean` takes. */
+  meanValues: 10_000,
+  /** Most playlists of one user, and tracks in one of them. */
+  playlistsOfUser: 50,
+  playlistTracks: 200,
+  /** Longest `about` of a profile, UTF-16 code units. */
+  aboutLength: 500,
 } as const

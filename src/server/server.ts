@@ -1,14 +1,15 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
-import { merge, tick } from '../core/lamport.ts'
+import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
+import { describeHost } from '../platform/host.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
 import { openStore } from '../platform/store-open.ts'
 import { type SpaceWatch, watchSpace } from '../platform/store-space.ts'
-import type { Data } from '../protocol/envelope.ts'
+import { type Data, readClock } from '../protocol/envelope.ts'
 import type { Endpoint, Instance, Rank } from '../protocol/replica.ts'
 import { createEffects } from './effects.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -24,35 +25,63 @@ import { createApplication } from './services/index.ts'
 import { answerTool, statusOf, type Tools } from './status.ts'
 import { stopServer } from './stop.ts'
 import { type ClusterTime, createTime } from './time.ts'
+import { createTimekeeping, type Timekeeping } from './timekeeping.ts'
 import { createWorkers } from './workers.ts'
 
 const TICK_MS = 50
 
 /** Where what arrives goes; what arrives before all is there finds nobody yet. */
-type Inlets = { engine: Engine | null; membership: Membership | null; mending: Mending; tools: Tools }
+type Inlets = {
+  engine: Engine | null
+  membership: Membership | null
+  timekeeping: Timekeeping | null
+  mending: Mending
+  tools: Tools
+}
 
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
   const time = createTime()
-  const onAnswer = (data: Data, clock: number): void => {
-    inlets.membership?.take(data, clock)
+  const clock = clockOf(() => inlets.tools.clock)
+  const onAnswer = (data: Data): void => {
+    inlets.membership?.take(data)
     inlets.mending.take(data)
   }
-  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, onAnswer })
-  const mending = createMending({ instance, ref, time, log })
-  const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
+  const mending = createMending({ instance, ref, clock, time, log })
+  const inlets: Inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
+  context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
+  time.begin(config, rank)
   const space = watch(context, directory, inlets)
-  const sockets = await bind(context, instance, time, inlets)
-  const place = { rank, instance, time, directory, space, inlets }
+  const sockets = await bind(context, instance, time, clock, inlets)
+  const place = { rank, instance, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
   })
   run({ context, time, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
+}
+
+/** The process's clock: its replica's, once there is one. */
+function clockOf(holder: () => { clock: number }): Clock {
+  return {
+    get now() {
+      return holder().clock
+    },
+    tick() {
+      const held = holder()
+      held.clock = tick(held.clock)
+      return held.clock
+    },
+    merge(received) {
+      const held = holder()
+      held.clock = mergeTrusted(held.clock, readClock(received) ?? 0)
+    },
+  }
 }
 
 function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): SpaceWatch {
@@ -64,15 +93,15 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
   return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
-type Place = { rank: Rank; instance: Instance; time: ClusterTime; directory: string; space: SpaceWatch; inlets: Inlets }
+type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, time, directory, space, inlets }: Place,
+  { rank, instance, directory, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
-  const app = createApplication()
+  const app = createApplication(describeHost(config.name))
   const { mending } = inlets
   const server = { rank, name: config.name, endpoint, onBeat: (detail: Data) => setHealth(false, detail) }
   const { store, restored } = await openStore({
@@ -82,13 +111,10 @@ async function load(
   })
   const replica = createReplica(rank, instance, app, restored, { requestTimeoutMs: config.requestTimeoutMs })
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
-  inlets.tools = {
-    clock: replica,
-    status: () => statusOf(replica, config.name, time),
-    readable: (log) => store.readable(log),
-  }
-  const { position, clock } = replica
-  log.info({ rank, instance, position, clock, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
+  const status = (): Data => statusOf(replica, config.name, inlets.timekeeping?.status() ?? null)
+  inlets.tools = { clock: replica, status, readable: (log) => store.readable(log) }
+  const { position } = replica
+  log.info({ rank, instance, position, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
 }
 
@@ -98,15 +124,17 @@ async function bind(
   { config, log }: RoleContext,
   instance: Instance,
   time: ClusterTime,
+  clock: Clock,
   inlets: Inlets,
 ): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
-  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain)
+  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock.tick)
   const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
     onMessage: (message) => inlets.engine?.post({ type: 'message', message }),
+    onTimekeeping: (envelope) => inlets.timekeeping?.take(envelope),
     onRequest: (body) => answerTool(body, inlets.tools, file, time),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
@@ -129,23 +157,34 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
   const complain = createComplaints(log)
   const workers = createWorkers({
     ...{ urls: config.brokerBackUrls, time, complain },
-    onRequests: (requests) => inlets.engine?.request(requests),
+    onRequests(requests) {
+      // Each will have its reply.
+      inlets.timekeeping?.exchanged(requests.length * 2)
+      inlets.engine?.request(requests)
+    },
     nextClock() {
       replica.clock = tick(replica.clock)
       return replica.clock
     },
   })
   const readiness = createReadiness(replica, workers, setHealth)
-  const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, time, post })
+  const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
+  const report = (): void => membership.report()
+  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, report })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, complain, post },
-    report: () => membership.report(),
-    stepDone: () => readiness.look(),
+    ...{ replica, store, peers, publisher, time, log, complain, post, report },
+    stepDone() {
+      timekeeping.look()
+      readiness.look()
+    },
   })
   const engine = createEngine(replica, time, effects)
-  Object.assign(inlets, { engine, membership })
+  Object.assign(inlets, { engine, membership, timekeeping })
   if (space.isFull) post({ type: 'disk', full: true })
-  const ticker = setInterval(() => post({ type: 'tick' }), TICK_MS)
+  const ticker = setInterval(() => {
+    post({ type: 'tick' })
+    timekeeping.tick()
+  }, TICK_MS)
   membership.report()
   onStop(async () => {
     await stopServer({ engine, workers, membership, ref, store, name: config.name, log })

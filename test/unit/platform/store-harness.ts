@@ -10,6 +10,7 @@ import { createLog } from '../../../src/platform/log.ts'
 import type { Store } from '../../../src/platform/store.ts'
 import { type Others, openStore, type Standing } from '../../../src/platform/store-open.ts'
 import { type Instance, makeOrigin, type Rank, type ReplicaMessage } from '../../../src/protocol/replica.ts'
+import type { Application } from '../../../src/protocol/service.ts'
 import { createApplication } from '../../../src/server/services/index.ts'
 
 const directories: string[] = []
@@ -79,14 +80,14 @@ export type Server = {
   close(): Promise<void>
 }
 
-export type ServerOptions = { checkpointBytes?: number; others?: Others; segmentBytes?: number }
+export type ServerOptions = { app?: Application; checkpointBytes?: number; others?: Others; segmentBytes?: number }
 
 let lives = 0
 
 /** Opens a directory. */
 export async function open(directory: string, options: ServerOptions = {}): Promise<Server> {
+  const { app = createApplication() as Application } = options
   const { checkpointBytes = 20_000, others = ALONE, segmentBytes = 256 << 10 } = options
-  const app = createApplication()
   const onFailure = (error: Error): never => assert.fail(error)
   const onFull = (): never => assert.fail('full')
   const opening = { directory, rank: RANK, app, log, onFailure, onFull, others, segmentBytes }

@@ -1,18 +1,19 @@
 import { z } from 'zod'
-import type { WriteService } from '../../../protocol/service.ts'
+import { writeService } from '../../../protocol/service.ts'
 import { name } from '../schema.ts'
 import type { ChatState } from './state.ts'
 
 /** Course rule ◆: every login is kept with its time, and a user who exists logs in again. */
-export const login: WriteService<ChatState> = {
+export const login = writeService({
   name: 'login',
-  schema: z.object({ user: name('user') }),
+  summary: 'Logs a user in, who exists from then on.',
+  schema: z.object({ user: name('user', 'who logs in') }),
   ack: 'ordered',
   log: 'logins',
-  prepare: ({ user }) => ({ body: { user } }),
+  prepare: ({ user }, _: ChatState) => ({ body: { user } }),
   apply({ body, time }, state) {
-    state.users.set(String(body.user), time)
+    state.users.set(body.user, time)
     return null
   },
   success: { status: 'sucesso' },
-}
+})

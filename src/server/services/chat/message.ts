@@ -1,28 +1,29 @@
 import { z } from 'zod'
-import { isMap } from '../../../protocol/envelope.ts'
 import { quote, refuse } from '../../../protocol/errors.ts'
-import type { WriteService } from '../../../protocol/service.ts'
-import { name, text } from '../schema.ts'
+import { writeService } from '../../../protocol/service.ts'
+import { alsoNamed, name, text } from '../schema.ts'
 import type { ChatState } from './state.ts'
 
-const fields = z.object({ src: name('src'), dst: name('dst'), message: text('message') })
+const fields = z.object({
+  src: name('src', 'who writes'),
+  dst: name('dst', 'to whom'),
+  message: text('message', 'what is said'),
+})
 
 /** Course rule ◆: sends a direct message; some clients name the two users `from` and `to`. */
-export const message: WriteService<ChatState> = {
+export const message = writeService({
   name: 'message',
-  schema: z.preprocess(
-    (data) => (isMap(data) ? { ...data, src: data.src ?? data.from, dst: data.dst ?? data.to } : data),
-    fields,
-  ),
+  summary: 'Sends a direct message to a user.',
+  schema: alsoNamed(fields, { from: 'src', to: 'dst' }),
   ack: 'durable',
   log: 'messages',
-  prepare({ src, dst, message }, state) {
-    if (!state.users.has(String(dst))) return { refusal: refuse('unknown_user', `there is no user ${quote(dst)}`) }
+  prepare({ src, dst, message }, state: ChatState) {
+    if (!state.users.has(dst)) return { refusal: refuse('unknown_user', `there is no user ${quote(dst)}`) }
     return { body: { src, dst, message } }
   },
   success: { status: 'OK' },
   publication: {
-    topic: ({ dst }) => String(dst),
+    topic: ({ dst }) => dst,
     map: ({ src, dst, message }) => ({ type: 'message', src, dst, from: src, to: dst, user: src, message }),
   },
-}
+})

@@ -1,20 +1,27 @@
 import { z } from 'zod'
 import { quote, refuse } from '../../../protocol/errors.ts'
-import type { WriteService } from '../../../protocol/service.ts'
+import { writeService } from '../../../protocol/service.ts'
 import { name, text } from '../schema.ts'
 import type { ChatState } from './state.ts'
 
+const schema = z.object({
+  user: name('user', 'who publishes'),
+  channel: name('channel', 'where'),
+  message: text('message', 'what is said'),
+})
+
 /** Course rule ◆: publishes a message in a channel. */
-export const publish: WriteService<ChatState> = {
+export const publish = writeService({
   name: 'publish',
-  schema: z.object({ user: name('user'), channel: name('channel'), message: text('message') }),
+  summary: 'Publishes a message in a channel.',
+  schema,
   ack: 'durable',
   log: 'publications',
-  prepare({ user, channel, message }, state) {
-    if (!state.channels.has(String(channel)))
+  prepare({ user, channel, message }, state: ChatState) {
+    if (!state.channels.has(channel))
       return { refusal: refuse('unknown_channel', `there is no channel ${quote(channel)}`) }
     return { body: { user, channel, message } }
   },
   success: { status: 'OK' },
-  publication: { topic: ({ channel }) => String(channel), map: (body) => ({ type: 'publication', ...body }) },
-}
+  publication: { topic: ({ channel }) => channel, map: (body) => ({ type: 'publication', ...body }) },
+})

@@ -1,11 +1,11 @@
-import type { ReadService } from '../../../protocol/service.ts'
+import { readService } from '../../../protocol/service.ts'
 import { nothing } from '../schema.ts'
 import { type ChatState, sortedNames } from './state.ts'
 
 /** Course rule ◆: the names of all users that ever logged in. */
-export const users: ReadService<ChatState> = {
+export const users = readService({
   name: 'users',
+  summary: 'The names of all users that ever logged in.',
   schema: nothing,
-  ack: 'read',
-  read: (_, state) => ({ data: { users: sortedNames(state.users) } }),
-}
+  read: (_, state: ChatState) => ({ data: { users: sortedNames(state.users) } }),
+})
