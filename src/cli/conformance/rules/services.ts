@@ -25,18 +25,17 @@ async function page(probe: Probe, request: Data): Promise<{ positions: number[];
   return { positions: items.map(({ n }) => Number(n)), texts: items.map(({ message }) => message), next: data.next }
 }
 
-/** A service that computes: skipped where there is none. */
-const computes = (
-  service: string,
-  says: string,
-  request: Data,
-  isRight: (data: Data) => boolean,
-  expected: string,
-): Rule =>
+/** A service that need not be there: where there is none, the rule is skipped. */
+async function callIfThere(probe: Probe, service: string, request: Data): Promise<Data> {
+  const data = await probe.call(service, request)
+  if (data.code === 'unknown_service') throw new NotApplicable(`there is no service ${service}`)
+  return data
+}
+
+const computes = (service: string, says: string, request: Data, isRight: (data: Data) => boolean): Rule =>
   rule(`service.${service}`, ['envelope.reply'], says, async (probe) => {
-    const data = await probe.call(service, request)
-    if (data.code === 'unknown_service') throw new NotApplicable(`there is no service ${service}`)
-    expect(isRight(data), expected, data)
+    const data = await callIfThere(probe, service, request)
+    expect(isRight(data), says, data)
   })
 
 export const MORE_SERVICE_RULES: readonly Rule[] = [
@@ -116,6 +115,28 @@ export const MORE_SERVICE_RULES: readonly Rule[] = [
       expect(String(texts) === `${ana} to ${rui},${rui} to ${ana}`, 'those of two users', texts)
     },
   ),
-  computes('sum', 'sum adds', { a: 10, b: 5 }, ({ result }) => result === 15, 'result 15'),
-  computes('mean', 'mean gives the mean', { values: [1, 2, 6] }, ({ result }) => result === 3, 'result 3'),
+  computes('sum', '`sum` of 10 and 5 has result 15', { a: 10, b: 5 }, ({ result }) => result === 15),
+  computes('mean', '`mean` of 1, 2 and 6 has result 3', { values: [1, 2, 6] }, ({ result }) => result === 3),
+  rule(
+    'service.search',
+    ['envelope.reply'],
+    '`search` finds nobody of a name that nobody has: `not_found`',
+    async (probe) => {
+      const { code } = await callIfThere(probe, 'search', { name: probe.name('nobody') })
+      expect(code === 'not_found', 'code "not_found"', code)
+    },
+  ),
+  rule('service.info', ['envelope.reply'], '`info` has server, version, node, os and uptime', async (probe) => {
+    const data = await callIfThere(probe, 'info', {})
+    for (const field of ['server', 'version', 'node', 'os'])
+      expect(typeof data[field] === 'string', `text as ${field}`, data)
+    expect(typeof data.uptime === 'number' && data.uptime >= 0, 'a number of seconds as uptime', data)
+  }),
+  computes('soma', '`soma` of 10 and "5" has resultado 15', { a: 10, b: '5' }, ({ resultado }) => resultado === 15),
+  computes(
+    'media',
+    '`media` of valores 1, 2 and 6 has resultado 3',
+    { valores: [1, 2, 6] },
+    ({ resultado }) => resultado === 3,
+  ),
 ]
