@@ -41,6 +41,7 @@ const COMMANDS: Readonly<Record<string, readonly Entry[]>> = {
     one('forget', async () => (await import('./forget.ts')).addForget),
     one('doctor', async () => (await import('./doctor.ts')).addDoctor),
     one('logs', async () => (await import('./logs.ts')).addLogs),
+    one('conformance', async () => (await import('./conformance.ts')).addConformance),
     one('lamport', async () => (await import('./lamport.ts')).addLamport),
   ],
   'Chat:': [
