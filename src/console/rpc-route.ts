@@ -15,15 +15,16 @@ export type RpcRouteOptions = {
 }
 
 /** What all requests share. */
-type Shares = { requests: Budget; calls: Budget; bodies: Budget; replies: Budget }
+type Shares = { requests: Budget; calls: Budget; bodies: Budget; values: Budget; replies: Budget }
 /** What one of them has taken; given back when it has left and its calls have ended. */
-type Ticket = { bodyBytes: number; calls: number; replies: number; holders: number }
+type Ticket = { bodyBytes: number; values: number; calls: number; replies: number; holders: number }
 
 export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRouteOptions): void {
   const shares: Shares = {
     requests: createBudget(HTTP_LIMITS.requests),
     calls: createBudget(HTTP_LIMITS.calls),
     bodies: createBudget(HTTP_LIMITS.bodyBytes),
+    values: createBudget(HTTP_LIMITS.values),
     replies: createBudget(HTTP_LIMITS.replies),
   }
   const tickets = new WeakMap<FastifyRequest, Ticket>()
@@ -31,7 +32,7 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
   const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     checkBodyHeaders(request)
     if (!shares.requests.take(1)) throw busy('requests')
-    const ticket: Ticket = { bodyBytes: 0, calls: 0, replies: 0, holders: 1 }
+    const ticket: Ticket = { bodyBytes: 0, values: 0, calls: 0, replies: 0, holders: 1 }
     tickets.set(request, ticket)
     reply.raw.once('close', () => release(shares, ticket))
   }
@@ -41,7 +42,12 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
   const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const ticket = tickets.get(request)!
     const key = readKey(request.headers['idempotency-key'])
-    const message = readMessage((request.body as Buffer | undefined) ?? Buffer.alloc(0))
+    const message = readMessage((request.body as Buffer | undefined) ?? Buffer.alloc(0), (values) => {
+      if (!shares.values.take(values)) return false
+      ticket.values = values
+      return true
+    })
+    if (message === null) throw busy('values')
     const count = message.entries.length
     if (!shares.calls.take(count)) throw busy('calls')
     ticket.calls = count
@@ -110,6 +116,7 @@ function release(shares: Shares, ticket: Ticket): void {
   shares.requests.give(1)
   shares.calls.give(ticket.calls)
   shares.bodies.give(ticket.bodyBytes)
+  shares.values.give(ticket.values)
   shares.replies.give(ticket.replies)
 }
 
