@@ -1,6 +1,6 @@
 /** JSON-RPC calls as requests to the cluster. */
 import { CallError, type Client } from '../client/client.ts'
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
+import { ERROR_CODES, type ErrorCode, isRetriable } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { RPC_ERROR_OF, RPC_ERRORS, RPC_OTHER } from '../protocol/rpc-errors.ts'
 import type { Invocation, Invoke, RpcError } from './json-rpc.ts'
@@ -49,7 +49,8 @@ function errorOf(error: unknown, { method }: Invocation): RpcError {
 
 const isOurs = (code: string): code is ErrorCode => (ERROR_CODES as readonly string[]).includes(code)
 
-const refusal = (code: ErrorCode, description: string): RpcError => ({
+/** A refusal of our own, as the cluster would give it. */
+export const refusal = (code: ErrorCode, description: string): RpcError => ({
   ...RPC_ERROR_OF[code],
-  data: { code, description, retriable: false },
+  data: { code, description, retriable: isRetriable(code) },
 })

@@ -3,7 +3,7 @@
  * is an argument.
  */
 import { LIMITS } from '../protocol/limits.ts'
-import { RPC_ERROR_OF, RPC_ERRORS } from '../protocol/rpc-errors.ts'
+import { RPC_ERRORS } from '../protocol/rpc-errors.ts'
 import { firstOf, scanJson } from './json-scan.ts'
 import { toJson } from './to-json.ts'
 
@@ -13,6 +13,9 @@ export type Params = Record<string, unknown> | unknown[]
 /** One call to be done. `index`: its place in the batch; null when it came alone. */
 export type Invocation = { method: string; params: Params | undefined; index: number | null }
 export type Invoke = (invocation: Invocation) => Promise<{ result: unknown } | { error: RpcError }>
+
+/** Asked before a result of so many characters becomes part of the response. @returns the error that does instead, or null */
+export type Admit = (length: number) => RpcError | null
 
 export type Answered = {
   /** The body of the response, or null when there is nothing to say. Never rejects. */
@@ -28,14 +31,9 @@ export type Message = { entries: readonly Entry[]; batch: boolean }
 
 /**
  * Does the calls of a message.
- * @param fits asked before a result of so many characters becomes part of the response; without room an error does
  */
-export function answer(
-  { entries, batch }: Message,
-  invoke: Invoke,
-  fits: (length: number) => boolean = () => true,
-): Answered {
-  const all = entries.map((entry) => respond(entry, invoke, fits))
+export function answer({ entries, batch }: Message, invoke: Invoke, admit: Admit = () => null): Answered {
+  const all = entries.map((entry) => respond(entry, invoke, admit))
   // A notification is done, and nothing is said about it (section 4.1), so nobody waits for it either.
   const wanted = all.filter((_, index) => entries[index]!.id !== undefined)
   const response = Promise.all(wanted).then((texts) => {
@@ -116,7 +114,7 @@ function isId(id: unknown): id is Id | undefined {
   return id === undefined || id === null || typeof id === 'string'
 }
 
-async function respond(entry: Entry, invoke: Invoke, fits: (length: number) => boolean): Promise<string> {
+async function respond(entry: Entry, invoke: Invoke, admit: Admit): Promise<string> {
   if ('wrong' in entry) return responseOf('error', JSON.stringify(entry.wrong), entry.id ?? null)
   const { id = null, ...invocation } = entry
   try {
@@ -125,19 +123,11 @@ async function respond(entry: Entry, invoke: Invoke, fits: (length: number) => b
     if (entry.id === undefined) return ''
     if ('error' in outcome) return responseOf('error', JSON.stringify(outcome.error), id)
     const text = responseOf('result', toJson(outcome.result ?? null), id)
-    return fits(text.length) ? text : responseOf('error', JSON.stringify(NO_ROOM), id)
+    const noRoom = admit(text.length)
+    return noRoom === null ? text : responseOf('error', JSON.stringify(noRoom), id)
   } catch {
     return responseOf('error', JSON.stringify(RPC_ERRORS.internal), id)
   }
-}
-
-const NO_ROOM: RpcError = {
-  ...RPC_ERROR_OF.too_large,
-  data: {
-    code: 'too_large',
-    description: 'it was done, but the replies of this batch together take too much room: ask for less at once',
-    retriable: false,
-  },
 }
 
 /** Section 5: the response object. */

@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LIMITS } from '../protocol/limits.ts'
 import { checkId } from '../protocol/names.ts'
 import { type Budget, createBudget } from './budget.ts'
+import { refusal } from './calls.ts'
 import { HttpError } from './http-error.ts'
-import { answer, type Invoke, readMessage } from './json-rpc.ts'
+import { answer, type Invoke, type RpcError, readMessage } from './json-rpc.ts'
 import { HTTP_LIMITS } from './limits.ts'
 
 export type RpcRouteOptions = {
@@ -53,7 +54,7 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
     ticket.calls = count
     ticket.holders++
     onCalls(count)
-    const { response, done } = answer(message, invokeFor(key), (length) => fits(shares.replies, ticket, length))
+    const { response, done } = answer(message, invokeFor(key), (length) => admitResult(shares.replies, ticket, length))
     void done.then(() => release(shares, ticket))
     const text = await response
     if (text === null) return reply.code(204).send()
@@ -99,16 +100,14 @@ function readKey(header: string | string[] | undefined): string | null {
   throw new HttpError(400, `Idempotency-Key must have 1 to ${HTTP_LIMITS.keyLength} printable characters`)
 }
 
-function fits(replies: Budget, ticket: Ticket, length: number): boolean {
-  const small = length <= HTTP_LIMITS.smallReply
-  if (!small && ticket.replies + length > HTTP_LIMITS.batchReplies) return false
-  if (!replies.take(length)) {
-    if (!small) return false
-    // What was done must be said: these are few enough, since calls are.
-    return true
-  }
-  ticket.replies += length
-  return true
+/** Small results always have a place, since what was done must be said; calls are few enough for that. */
+function admitResult(replies: Budget, ticket: Ticket, length: number): RpcError | null {
+  const isSmall = length <= HTTP_LIMITS.smallReply
+  if (!isSmall && ticket.replies + length > HTTP_LIMITS.batchReplies)
+    return refusal('too_large', 'it was done, but the results of this batch take too much room: ask for less at once')
+  if (replies.take(length)) ticket.replies += length
+  else if (!isSmall) return refusal('unavailable', 'it was done, but too many results wait to leave: ask again')
+  return null
 }
 
 function release(shares: Shares, ticket: Ticket): void {

@@ -150,9 +150,10 @@ test('what a call throws is an internal error, and says nothing about it', async
 
 test('results that do not fit become an error each, errors always fit', async () => {
   const body = Buffer.from(`[${call({ params: ['x'.repeat(100)], id: 1 })},${call({ params: ['y'], id: 2 })}]`)
-  const text = await answer(readMessage(body), invoke, (length) => length < 100).response
+  const text = await answer(readMessage(body), invoke, (length) => (length < 100 ? null : error(-32005, 'Too large')))
+    .response
   const [first, second] = JSON.parse(text!)
-  assert.deepEqual([first.error.code, first.error.data.code, first.id], [-32005, 'too_large', 1])
+  assert.deepEqual([first.error, first.id], [error(-32005, 'Too large'), 1])
   assert.deepEqual(second, { jsonrpc: '2.0', result: ['y'], id: 2 })
 })
 
