@@ -52,12 +52,15 @@ function isHere(state: RefState, member: Member, now: number, grace: number): bo
   return isAlive(state.servers.get(member.instance)?.heard, now, grace)
 }
 
-/** Leaves out the worst suspect, if a quorum remains without it. */
+/**
+ * Leaves out the worst suspect, if a quorum remains without it; and if it keeps the view from being installed, for then those
+ * who ask may have to take its place.
+ */
 function withoutSuspects(state: RefState, alive: Member[], suspected: Member[]): Member[] {
   const worst = suspected[0]
   if (worst === undefined) return alive
   const rest = alive.filter((member) => member !== worst)
-  return countsFor(state, rest) >= quorumOf(state.ranks.length) ? rest : alive
+  return countsFor(state, rest) >= quorumOf(state.ranks.length) || !isInstalledByAll(state) ? rest : alive
 }
 
 /**
@@ -104,8 +107,9 @@ export function delayOf(state: RefState, rank: Rank): number {
 }
 
 /**
- * Fewer than a quorum of the last view are alive under their origins: a view of those and of all who ask, once a quorum
- * that kept their disks is there, and after 3 s of grace or when all are. (When nobody is left this is "all down".)
+ * Fewer than a quorum of the last view are alive under their origins, or can install it: a view of those and of all who ask,
+ * once a quorum that kept their disks is there, and after 3 s of grace or when all are. (When nobody is left this is "all
+ * down".)
  */
 function restart(state: RefState, keep: Member[], asking: Registered[], now: number, nonce: string): NextView | null {
   const number = state.view!.number + 1
