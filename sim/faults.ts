@@ -50,8 +50,7 @@ export function unleash(cluster: Cluster): void {
 
 /** Only two servers that do not hear each other, and processes that end and start again. */
 const isAllSplits = ({ weather }: World): boolean =>
-  weather.every.split !== undefined &&
-  Object.keys(weather.every).every((kind) => ['split', 'kill', 'power cut'].includes(kind))
+  weather.every.split !== undefined && Object.keys(weather.every).every((kind) => ['split', 'kill'].includes(kind))
 
 const wanted = (cluster: Cluster): SimServer[] => cluster.servers.filter((server) => server.wanted)
 

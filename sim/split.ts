@@ -3,12 +3,15 @@
  * of servers that all hear each other, so while this is all that is wrong the order must go on, and not only afterwards.
  */
 import { cutLinks } from './network.ts'
-import type { Cluster, SimServer } from './server.ts'
+import { type Cluster, crashServer, restartLater, type SimServer } from './server.ts'
+import { countFault } from './world.ts'
 
 const LOOK_MS = 500
 /** When nothing else has been wrong for so many looks, the order must have gone on in the last of them. */
 const SETTLED_LOOKS = 26
 const LAST_LOOKS = 6
+/** So soon `ref` knows of a split, ms. */
+const HEARD_OF_MS = 4000
 
 const wanted = (cluster: Cluster): SimServer[] => cluster.servers.filter((server) => server.wanted)
 
@@ -20,6 +23,15 @@ export function split(cluster: Cluster): void {
   // A second one at the same time may leave no quorum that hears each other.
   if (world.cuts.size > 0) return
   cutLinks(world, one.name, [other.name], random.chance(0.6), 'split', world.weather.split)
+  if (world.weather.every.kill === undefined || random.chance(0.5)) return
+  // One that hears both starts again before anybody knows of the split: the others make a view without it.
+  const third = random.pick(wanted(cluster).filter((server) => server !== one && server !== other))
+  world.schedule.after(random.between(0, HEARD_OF_MS), () => {
+    if (!world.raging || third.replica === null) return
+    countFault(world, 'kill')
+    crashServer(cluster, third, false)
+    restartLater(cluster, third)
+  })
 }
 
 /** Looks, for as long as the weather lasts, whether the order goes on while two servers are split. */
