@@ -138,11 +138,12 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   }),
   storm: (r) => ({
     ...{ topicLoss: 0.15 * r.next(), directLoss: 0.1, doubled: 0.05, delay: 40, lateness: 0.03, fsync: 60, slow: 2 },
-    ...{ fsyncFails: 0.0005, drift: 0.005, jump: 3_600_000, doubledRequests: 0.1 },
+    ...{ rage: 60_000, fsyncFails: 0.0005, drift: 0.005, jump: 3_600_000, doubledRequests: 0.1 },
     every: {
-      ...{ kill: 3500, 'power cut': 4000, 'all down': 20_000, 'several down': 15_000, 'ref restart': 8000, cut: 4000 },
-      ...{ isolation: 5000, 'cut from ref': 4000, 'cut from broker': 6000, pause: 6000, 'crash point': 5000 },
-      ...{ 'lost disk': 12_000, damage: 10_000, 'full disk': 9000, 'broker restart': 9000, 'clock jump': 9000 },
+      ...{ kill: 10_000, 'power cut': 12_000, 'all down': 50_000, 'several down': 40_000, 'ref restart': 20_000 },
+      ...{ cut: 12_000, isolation: 15_000, 'cut from ref': 12_000, 'cut from broker': 18_000, pause: 18_000 },
+      ...{ 'crash point': 15_000, 'lost disk': 30_000, damage: 25_000, 'full disk': 25_000, 'broker restart': 25_000 },
+      ...{ 'clock jump': 20_000 },
     },
   }),
 }

@@ -112,6 +112,15 @@ test('before any view is installed, all who start again make one', () => {
   assert.equal(ref.view?.number, 2)
 })
 
+test('with every rank there nothing more can come: they go on, though a disk is lost and one never had a view', () => {
+  const { ref, servers } = settled()
+  const third: Server = { ...servers[2]!, instance: '3b', joining: true }
+  for (let now = 9000; now < 15_000; now += 500) for (const server of [third, fresh(1, 'b')]) beat(ref, now, server)
+  assert.equal(ref.view?.number, 1, 'the second may hold what the third does not')
+  for (const server of [third, fresh(1, 'b'), fresh(2, 'b')]) beat(ref, 15_000, server)
+  assert.deepEqual(members(ref.view), [1, 2, 3])
+})
+
 test('a ref that lost its state continues above the largest view that its servers know', () => {
   const ref = createRefState(null, 3, 0)
   for (const n of [1, 2, 3]) beat(ref, 10, { ...fresh(n), fresh: false, known: 41, joining: false })
