@@ -2,6 +2,8 @@
  * Deliberate breakages of the core: each a rule taken away or bent, small and named. A simulator that does not notice one
  * would not notice the mistake that is like it. `find` stands once in the compiled file.
  */
+import { TIME_MUTANTS } from './mutants-time.ts'
+
 export type Mutant = {
   name: string
   /** Below dist/src. */
@@ -246,4 +248,5 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if ((isThere || isCopied) && sure === places.length - 1)',
     ...{ profile: 'crash points', seeds: 100 },
   },
+  ...TIME_MUTANTS,
 ]
