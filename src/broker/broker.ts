@@ -10,6 +10,8 @@ import { Traffic } from './traffic.ts'
 export type BrokerConfig = Pick<Config, 'bindHost' | 'brokerPort' | 'brokerBackPort' | 'brokerRoutes' | 'redispatchMs'>
 
 export type Broker = {
+  /** Its Lamport clock. */
+  readonly clock: number
   /** Takes no more requests, waits for the replies of those it has (at most `graceMs`) and closes. */
   stop(graceMs: number): Promise<void>
 }
@@ -74,6 +76,9 @@ export async function startBroker(
   const timers = [setInterval(sweep, SWEEP_MS), setInterval(() => traffic.summarise(), SUMMARY_MS)]
 
   return {
+    get clock() {
+      return traffic.clock
+    },
     async stop(graceMs) {
       stopping = true
       const until = Date.now() + graceMs
@@ -101,7 +106,7 @@ async function startBackEnds(
       toFrames: (request) => traffic.toFrames(request, Date.now()),
       onReply: (frames) => traffic.reply(frames, Date.now()),
       onWorkers(workers, before) {
-        log.info({ backEnd: name, workers, clock: traffic.clock }, workers > before ? 'a worker came' : 'a worker went')
+        log.info({ backEnd: name, workers }, workers > before ? 'a worker came' : 'a worker went')
         onWorkers(workers)
       },
     })

@@ -1,9 +1,12 @@
 /**
  * What the broker does with each message, between its sockets: number and stamp requests, hand them to a back end,
- * match replies, send again, refuse. What passes through is not decoded; what is in it is the workers' business.
+ * match replies, send again, refuse. What passes through is not decoded; what is in it is the workers' business, all but
+ * the Lamport clock: the broker is a process with a clock like any other (protocol/carried.ts).
  */
+import { mergeClient, mergeTrusted } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
+import { firstClock, lastClock, setLastClock } from '../protocol/carried.ts'
 import { stampClock, stampedBy, stampNumber, writeStamp } from '../protocol/stamp.ts'
 import { requestsIn, serviceOf, unavailableReply } from './bodies.ts'
 import { Dispatch, type DispatchLimits, type Request } from './dispatch.ts'
@@ -79,6 +82,7 @@ export class Traffic {
     }
     this.counts.requests++
     const { route, body } = message
+    this.#clock = mergeClient(this.#clock, firstClock(body))
     const index = this.routes.size === 0 ? MAIN : (this.routes.get(serviceOf(body) ?? '') ?? MAIN)
     const outlet = this.outlets[index]!
     const request = this.#dispatch.add(index, route, body, requestsIn(body), now)
@@ -105,6 +109,9 @@ export class Traffic {
       return
     }
     const { stamp, body } = message
+    this.#clock = mergeTrusted(this.#clock, stampClock(stamp))
+    // A worker of somebody else's hands back the stamp as it was; if it has a clock, that is in its body.
+    if (lastClock(body, 'clock') === null) this.#clock = mergeClient(this.#clock, firstClock(body))
     // Not ours: from before a restart, and whoever asked has asked again.
     const request = stampedBy(stamp, this.#boot) ? this.#dispatch.reply(stampNumber(stamp), now) : null
     if (request === null) {
@@ -112,8 +119,8 @@ export class Traffic {
       return
     }
     this.counts.replies++
-    this.#clock = Math.max(this.#clock, stampClock(stamp))
     this.#log.debug({ request: request.number, bytes: body.length, attempts: request.attempts }, 'reply')
+    setLastClock(body, 'clock', ++this.#clock)
     this.#toClient([...request.route, EMPTY, body])
   }
 
@@ -134,7 +141,7 @@ export class Traffic {
   summarise(): void {
     const happened = Object.entries(this.counts).filter(([, count]) => count > 0)
     if (happened.length === 0) return
-    this.#log.info({ ...Object.fromEntries(happened), waiting: this.#dispatch.size, clock: this.#clock }, 'requests')
+    this.#log.info({ ...Object.fromEntries(happened), waiting: this.#dispatch.size }, 'requests')
     Object.assign(this.counts, NOTHING)
   }
 

@@ -104,15 +104,16 @@ function asJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): Record<st
   return { ref: refUrl, view: ref.view ?? null, total: ref.total, servers }
 }
 
-const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'digest']
+const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'clock', 'digest']
 
 function show(refUrl: string, ref: RefStatus, rows: readonly Row[]): void {
   const most = furthest(rows)
   const cells = rows.map((row) => {
     const { status } = row
-    const known = [status?.position ?? '-', status === null ? '-' : most - status.position, status?.digest ?? '-']
+    const known = [status?.position ?? '-', status === null ? '-' : most - status.position]
+    const marks = [status?.clock ?? '-', status?.digest ?? '-']
     const about = [row.rank, row.name, status?.origin ?? '-', String(status?.view ?? '-'), stateOf(row)]
-    return [...about, ...known]
+    return [...about, ...known, ...marks]
   })
   print(summary(refUrl, ref))
   printTable(HEAD, cells)

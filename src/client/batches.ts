@@ -13,21 +13,24 @@ const PIECE_SHARE = 6
 const LARGE_REPLIES: ReadonlySet<string> = new Set(['history'])
 
 type Send = (calls: Call[], body: Uint8Array) => void
+type Stamp = (calls: Call[]) => void
 type Refuse = (call: Call, error: CallError) => void
 
 /**
  * Encodes calls.
  * @param inFlight how many calls wait for a reply, these included
+ * @param stamp puts time and clock into the calls of one body: by Lamport's rule each message has one clock
  * @param send gets each body with its calls; a single call is a plain envelope, more are an array
  * @param refuse gets each call that cannot be encoded
  */
-export function encodeBatches(calls: Call[], inFlight: number, send: Send, refuse: Refuse): void {
+export function encodeBatches(calls: Call[], inFlight: number, stamp: Stamp, send: Send, refuse: Refuse): void {
   const share = Math.ceil(inFlight / PIECE_SHARE)
   const size = Math.min(Math.max(share, PIECE_MIN), LIMITS.batchEnvelopes)
   for (const group of groupByService(calls)) {
-    if (LARGE_REPLIES.has(group[0]!.envelope.service)) for (const call of group) encodePiece([call], send, refuse)
-    else if (group.length <= size) encodePiece(group, send, refuse)
-    else for (let i = 0; i < group.length; i += size) encodePiece(group.slice(i, i + size), send, refuse)
+    if (LARGE_REPLIES.has(group[0]!.envelope.service))
+      for (const call of group) encodePiece([call], stamp, send, refuse)
+    else if (group.length <= size) encodePiece(group, stamp, send, refuse)
+    else for (let i = 0; i < group.length; i += size) encodePiece(group.slice(i, i + size), stamp, send, refuse)
   }
 }
 
@@ -43,7 +46,8 @@ function groupByService(calls: Call[]): Iterable<Call[]> {
   return groups.values()
 }
 
-function encodePiece(calls: Call[], send: Send, refuse: Refuse): void {
+function encodePiece(calls: Call[], stamp: Stamp, send: Send, refuse: Refuse): void {
+  stamp(calls)
   let body: Uint8Array | null = null
   let wrong = `the request has more than ${LIMITS.frameBytes} bytes`
   try {
@@ -57,7 +61,7 @@ function encodePiece(calls: Call[], send: Send, refuse: Refuse): void {
   else {
     // Halves until what fits is sent and what cannot be is alone.
     const half = calls.length >> 1
-    encodePiece(calls.slice(0, half), send, refuse)
-    encodePiece(calls.slice(half), send, refuse)
+    encodePiece(calls.slice(0, half), stamp, send, refuse)
+    encodePiece(calls.slice(half), stamp, send, refuse)
   }
 }

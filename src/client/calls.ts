@@ -9,13 +9,14 @@
  * when later batches are answered or all is silent, not by age alone, and the longer replies take of late the later: a
  * busy cluster must not be fed more.
  */
+
+import type { Clock } from '../core/lamport.ts'
 import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
 import { isMap } from '../protocol/envelope.ts'
 import { encodeBatches } from './batches.ts'
 import { type Batch, type Call, firstDeadline } from './call.ts'
 import { CallError, errorIn } from './error.ts'
-import type { Clock } from './lamport.ts'
 
 type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
 
@@ -83,13 +84,17 @@ export class CallTable {
     this.#gathered = []
     if (calls.length === 0) return
     const timestamp = this.#options.timestamp(now)
-    for (const { envelope } of calls) {
-      envelope.data.timestamp = timestamp
-      envelope.data.clock = this.#options.clock.tick()
+    const stamp = (piece: Call[]): void => {
+      const clock = this.#options.clock.tick()
+      for (const { envelope } of piece) {
+        envelope.data.timestamp = timestamp
+        envelope.data.clock = clock
+      }
     }
     encodeBatches(
       calls,
       this.#pending,
+      stamp,
       (piece, body) => this.#send(piece, body, now),
       (call, error) => this.#reject(call, error),
     )

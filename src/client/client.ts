@@ -5,10 +5,11 @@
  *     await client.call('publish', { user: 'ana', channel: 'music', message: 'hello' })
  *     for await (const { n, message } of client.subscribe('music', { from: 0 })) console.log(n, message)
  */
+
+import { createClock } from '../core/lamport.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { quote } from '../protocol/errors.ts'
-import { createClock } from './lamport.ts'
 import { subscribeOrdered } from './ordered.ts'
 import { isDirectMessage, topicOf } from './pages.ts'
 import { createRequests } from './requests.ts'

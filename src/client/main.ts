@@ -7,8 +7,9 @@ import { randomName } from './names.ts'
 /** How long the last calls may take when stopping. */
 const GRACE_MS = 1500
 
-runRole('client', async ({ config, log, onStop, setHealth }) => {
+runRole('client', async ({ config, log, onStop, setHealth, setClock }) => {
   const client = connect({ broker: config.brokerUrls, proxy: config.proxyOutUrls, log })
+  setClock(() => client.clock)
   const abort = new AbortController()
   onStop(async () => {
     abort.abort()

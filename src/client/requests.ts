@@ -1,10 +1,12 @@
 /** Calls over the connections to the brokers: the table of calls with its sockets and timers. */
+
+import type { Clock } from '../core/lamport.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
+import { lastClock } from '../protocol/carried.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
 import type { Call } from './call.ts'
 import { CallTable } from './calls.ts'
 import { CallError } from './error.ts'
-import type { Clock } from './lamport.ts'
 import { connectBroker } from './link.ts'
 import type { CallOptions } from './types.ts'
 import { createUlids } from './ulid.ts'
@@ -39,6 +41,8 @@ export function createRequests(urls: readonly string[], clock: Clock, complain: 
 
   function receive(broker: number, batch: number, body: Buffer): void {
     let wrong: string | null
+    // Also of a reply that nobody waits for any more.
+    clock.merge(lastClock(body, 'clock'))
     try {
       wrong = table.receive(broker, batch, body, now())
     } catch (error) {

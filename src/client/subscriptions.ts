@@ -3,12 +3,13 @@
  * proxies, or after a retry, a publication may come twice, so repeats are dropped by id.
  */
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../core/lamport.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { WELCOME_TOPIC } from '../platform/socket-welcome.ts'
 import { createSocket, readLoop } from '../platform/sockets.ts'
+import { firstClock, lastClock } from '../protocol/carried.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
-import type { Clock } from './lamport.ts'
 import { createRecent } from './recent.ts'
 import { createStream } from './stream.ts'
 import type { Subscription } from './types.ts'
@@ -18,6 +19,7 @@ import { onAbort, pause } from './waiting.ts'
 type Reader = (map: Data, bytes: number) => void
 type Topic = { readers: Set<Reader>; recent: ReturnType<typeof createRecent> }
 
+const NOTHING = Buffer.alloc(0)
 /** Ids remembered per topic, to drop repeats. */
 const RECENT_IDS = 10_000
 /** Messages read ahead from each proxy, of up to 0.5 MiB; when the program is busy for long, it misses some. */
@@ -51,10 +53,13 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
     const name = frames[0]!.toString()
     const topic = topics.get(name)
     if (topic === undefined) {
+      clock.merge(firstClock(frames[1] ?? NOTHING))
       confirmations.get(name)?.()
       return
     }
     if (frames.length !== 2) return
+    // The message's; those of its maps are their events'. A repeat is received too.
+    clock.merge(lastClock(frames[1]!, 'sent'))
     let body: unknown
     try {
       body = decode(frames[1]!)

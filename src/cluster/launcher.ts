@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, createClock } from '../core/lamport.ts'
 import type { Config, Environment } from '../platform/config.ts'
 import type { DirectoryLock } from '../platform/lock.ts'
 import { createLog, type Log } from '../platform/log.ts'
@@ -28,7 +29,14 @@ const RANK_LIMIT_MS = 3000
 
 const OWN_NAME = 'cluster'
 
-type Running = { children: Child[]; log: Log; stopping: AbortController; failure: string | null; ready: boolean }
+type Running = {
+  children: Child[]
+  log: Log
+  clock: Clock
+  stopping: AbortController
+  failure: string | null
+  ready: boolean
+}
 
 /**
  * Runs the cluster until SIGINT, SIGTERM or SIGHUP.
@@ -39,8 +47,10 @@ export async function runCluster(config: Config, env: Environment): Promise<stri
   const plans = planCluster(config, env)
   const lock = await prepare(config, plans)
   const output = createOutput(config.logFormat, [OWN_NAME, ...plans.map(({ name }) => name)])
-  const log = createLog(config, OWN_NAME, { write: (line) => output.record(OWN_NAME, line.trimEnd()) })
-  const running: Running = { children: [], log, stopping: new AbortController(), failure: null, ready: false }
+  const clock = createClock()
+  const lines = { write: (line: string) => output.record(OWN_NAME, line.trimEnd()) }
+  const log = createLog(config, OWN_NAME, lines, () => clock.now)
+  const running: Running = { children: [], log, clock, stopping: new AbortController(), failure: null, ready: false }
   const onStartFailure = (name: string, reason: string): boolean => {
     if (running.ready) {
       log.error({ child: name, reason }, 'could not start')
@@ -61,7 +71,7 @@ export async function runCluster(config: Config, env: Environment): Promise<stri
 }
 
 async function bringUp(config: Config, running: Running, plans: readonly ProcessPlan[]): Promise<void> {
-  const { children, log, stopping } = running
+  const { children, log, clock, stopping } = running
   // Only on a new directory: afterwards ref knows everybody's rank.
   const ranksAreNew = !existsSync(join(config.dataDir, 'ref'))
   for (const child of children) {
@@ -69,7 +79,7 @@ async function bringUp(config: Config, running: Running, plans: readonly Process
     child.start()
     if (ranksAreNew && child.plan.role === 'server') await untilRanked(child.plan, config.dataDir, stopping.signal)
   }
-  if (!(await allReady(config.bindHost, plans, log, stopping.signal))) return
+  if (!(await allReady(config.bindHost, plans, log, clock, stopping.signal))) return
   running.ready = true
   log.info(config.logFormat === 'json' ? addresses(config, plans) : {}, 'cluster ready')
   if (config.logFormat === 'pretty') process.stdout.write(banner(config, plans))

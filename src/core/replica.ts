@@ -11,7 +11,7 @@ import { checkpointIfDue } from './checkpoint.ts'
 import { answerCopy, progressCopy, sayHello, takeCopied } from './copy.ts'
 import { publishEvents } from './events.ts'
 import { readDigest } from './hash.ts'
-import { merge } from './lamport.ts'
+import { merge, mergeClient } from './lamport.ts'
 import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
 import { roughBytes } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
@@ -157,14 +157,21 @@ function take(r: Replica, input: Input): void {
   }
 }
 
+/**
+ * Lamport's rule on receiving a message from another server; it may be applied as soon as the message is there, and again
+ * when it is taken. Who is no member says who it is, and is believed like a client.
+ */
+export function hear(r: Replica, { rank, instance, clock }: ReplicaMessage): void {
+  if (clock > CLOCK_LIMIT) return
+  const isMember = r.peers.get(rank)?.member.instance === instance
+  r.clock = isMember ? merge(r.clock, clock) : mergeClient(r.clock, clock)
+}
+
 function takeMessage(r: Replica, message: ReplicaMessage): void {
   if (message.instance === r.instance || message.clock > CLOCK_LIMIT) return
+  hear(r, message)
   const peer = r.peers.get(message.rank)
-  const isMember = peer !== undefined && peer.member.instance === message.instance
-  if (isMember) {
-    peer.heardAt = r.now
-    r.clock = merge(r.clock, message.clock)
-  }
+  if (peer?.member.instance === message.instance) peer.heardAt = r.now
   switch (message.type) {
     case 'events':
       takeEvents(r, message)

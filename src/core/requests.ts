@@ -4,7 +4,7 @@
  */
 import { ERROR_CODES, type ErrorCode, quote, type Refusal, refuse } from '../protocol/errors.ts'
 import { checkRequest, type WriteService } from '../protocol/service.ts'
-import { merge, mergeClient, tick } from './lamport.ts'
+import { mergeClient, mergeTrusted, tick } from './lamport.ts'
 import { makeLine } from './lines.ts'
 import type { OriginLog } from './origin_log.ts'
 import { waitForState } from './reads.ts'
@@ -19,7 +19,7 @@ const UNAVAILABLE = (why: string): Outcome => ({ refusal: refuse('unavailable', 
 
 /** Takes one request: answers it, attaches it to what is under way, or makes an event. */
 export function takeRequest(r: Replica, request: ClientRequest): void {
-  r.clock = mergeClient(merge(r.clock, request.stamp), request.clock)
+  r.clock = mergeClient(mergeTrusted(r.clock, request.stamp), request.clock)
   const service = r.app.services.get(request.service)
   if (service === undefined) {
     const names = [...r.app.services.keys()].sort().join(', ')

@@ -13,6 +13,8 @@ export type RoleContext = {
   onStop(stopper: () => Promise<void> | void): void
   /** Whether requests would succeed now; a new role is not ready until it says so. */
   setHealth(ready: boolean, detail?: Record<string, unknown>): void
+  /** Says where the process's Lamport clock is read: every log record and `/healthz` show it. 0 until then. */
+  setClock(read: () => number): void
   /** Ends the process with one clear line and exit code 1: for what no restart will repair. */
   fatal(message: string): never
 }
@@ -36,7 +38,8 @@ export function runRole(role: string, start: (context: RoleContext) => Promise<v
     process.stderr.write(`${error.message}\n`)
     process.exit(1)
   }
-  const log = createLog(config, role)
+  let readClock = (): number => 0
+  const log = createLog(config, role, undefined, () => readClock())
   const fail = (error: unknown): never => {
     const line = startFailure(error)
     if (line === null) log.fatal({ err: error }, `${role} crashed`)
@@ -48,28 +51,24 @@ export function runRole(role: string, start: (context: RoleContext) => Promise<v
 
   const stoppers: (() => Promise<void> | void)[] = []
   stopOnRequest(stoppers, log)
-  run(role, config, log, stoppers, start).catch(fail)
-}
-
-async function run(
-  role: string,
-  config: Config,
-  log: Log,
-  stoppers: (() => Promise<void> | void)[],
-  start: (context: RoleContext) => Promise<void>,
-): Promise<void> {
-  const health = await startHealth(role, config.bindHost, config.healthPort)
-  stoppers.push(() => health.close())
-  await start({
-    config,
-    log,
-    onStop: (stopper) => stoppers.push(stopper),
-    setHealth: health.set,
-    fatal: (message) => {
-      log.fatal({ startError: true }, message)
-      process.exit(1)
-    },
-  })
+  const run = async (): Promise<void> => {
+    const health = await startHealth(role, config.bindHost, config.healthPort, () => readClock())
+    stoppers.push(() => health.close())
+    await start({
+      config,
+      log,
+      onStop: (stopper) => stoppers.push(stopper),
+      setHealth: health.set,
+      setClock(read) {
+        readClock = read
+      },
+      fatal: (message) => {
+        log.fatal({ startError: true }, message)
+        process.exit(1)
+      },
+    })
+  }
+  run().catch(fail)
 }
 
 /** Stops once, whatever asks and however often. */

@@ -94,12 +94,12 @@ function isUtf8(bytes: Uint8Array): boolean {
 
 // Types 0xc0 to 0xdf: bytes that follow when their number is fixed, else -1.
 //                    nil  -  f   t  bin8/16/32   ext8/16/32  f32 f64 u8 u16 u32 u64 i8 i16 i32 i64 fixext1/2/4/8/16
-const FIXED = Int8Array.of(
+export const FIXED = Int8Array.of(
   ...[0, -1, 0, 0, -1, -1, -1, -1, -1, -1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17],
   ...[-1, -1, -1, -1, -1, -1, -1],
 )
 // And the width of the length that follows, where there is one: bin, ext, str, array, map.
-const WIDTH = Int8Array.of(
+export const WIDTH = Int8Array.of(
   ...[0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
   ...[1, 2, 4, 2, 4, 2, 4],
 )

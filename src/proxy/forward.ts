@@ -1,11 +1,16 @@
 /**
- * What the proxy does with each message, between its sockets. Publications go down untouched, subscriptions go up, so that
+ * What the proxy does with each message, between its sockets. Publications go down, subscriptions go up, so that
  * publishers send only what somebody wants. Bounded: what is malformed goes nowhere.
+ *
+ * A publication is not decoded. At its end is the Lamport time at which it was sent, which is read and replaced in place
+ * (protocol/carried.ts); one without that passes as it is.
  */
 
+import { mergeClient, mergeTrusted, tick } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { WELCOME_TOPIC } from '../platform/socket-welcome.ts'
+import { firstClock, lastClock, setLastClock } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 
 /** Longest topic, bytes: names of 64 characters have at most 192. */
@@ -29,10 +34,15 @@ export class Forward {
   /** What publishers were asked for, so that it is taken back once for each time it was asked. */
   readonly #topics = new Set<string>()
   #counts = { ...NOTHING }
+  #clock = 0
 
   constructor(options: ForwardOptions) {
     this.#options = options
     this.#complain = createComplaints(options.log)
+  }
+
+  get clock(): number {
+    return this.#clock
   }
 
   get topics(): number {
@@ -47,7 +57,12 @@ export class Forward {
       return
     }
     this.#counts.publications++
-    this.#counts.bytes += frames[1]!.length
+    const body = frames[1]!
+    this.#counts.bytes += body.length
+    const sent = lastClock(body, 'sent')
+    this.#clock = sent === null ? mergeClient(this.#clock, firstClock(body)) : mergeTrusted(this.#clock, sent)
+    this.#clock = tick(this.#clock)
+    setLastClock(body, 'sent', this.#clock)
     this.#options.toSubscribers(frames)
   }
 
@@ -91,6 +106,8 @@ export class Forward {
 
   /** See platform/socket-welcome.ts. Two frames, like all else; only who asked has subscribed to this topic. */
   #welcome(topic: Buffer): void {
-    this.#options.toSubscribers([topic, encode({ type: 'welcome' })])
+    this.#clock = tick(this.#clock)
+    const body = encode({ type: 'welcome', timestamp: Date.now(), clock: this.#clock })
+    this.#options.toSubscribers([topic, body])
   }
 }

@@ -16,8 +16,13 @@ const PUBLICATION_BYTES = 4 << 20
 const SUBSCRIPTION_BYTES = 1024
 const SUMMARY_MS = 5000
 
-/** @returns what stops it */
-export async function startProxy(config: ProxyConfig, log: Log): Promise<() => void> {
+export type Proxy = {
+  /** Its Lamport clock. */
+  readonly clock: number
+  stop(): void
+}
+
+export async function startProxy(config: ProxyConfig, log: Log): Promise<Proxy> {
   const publishers = createSocket('xsub', {
     receiveHighWaterMark: READ_AHEAD,
     maxMessageSize: PUBLICATION_BYTES,
@@ -47,10 +52,15 @@ export async function startProxy(config: ProxyConfig, log: Log): Promise<() => v
   })
   void readLoop(subscribers, (frames) => forward.subscription(frames))
   const timer = setInterval(() => forward.summarise(), SUMMARY_MS)
-  return () => {
-    clearInterval(timer)
-    forward.summarise()
-    publishers.close()
-    subscribers.close()
+  return {
+    get clock() {
+      return forward.clock
+    },
+    stop() {
+      clearInterval(timer)
+      forward.summarise()
+      publishers.close()
+      subscribers.close()
+    },
   }
 }

@@ -14,7 +14,7 @@ const ANSWER_QUEUE = 64
 /** How long the last answers may take to leave. */
 const LINGER_MS = 500
 
-runRole('ref', async ({ config, log, onStop, setHealth }) => {
+runRole('ref', async ({ config, log, onStop, setHealth, setClock }) => {
   const directory = join(config.dataDir, 'ref')
   const lock = await lockDirectory(directory)
   onStop(() => lock.release())
@@ -33,12 +33,13 @@ runRole('ref', async ({ config, log, onStop, setHealth }) => {
     persist: (now) => saveState(path, now),
     send: (frames) => writer.send(frames),
   })
+  setClock(() => ref.clock)
   const endpoint = await bindSocket(socket, `tcp://${config.bindHost}:${config.refPort}`)
   log.info({ endpoint, state: path, view: state.view?.number ?? 0 }, 'taking heartbeats')
   void readLoop(socket, (frames) => ref.receive(frames, performance.now()))
   const timer = setInterval(() => {
     ref.tick(performance.now())
-    setHealth(true, { view: state.view?.number ?? null, servers: state.servers.size, clock: ref.clock })
+    setHealth(true, { view: state.view?.number ?? null, servers: state.servers.size })
   }, TICK_MS)
   setHealth(true)
   onStop(() => {

@@ -1,6 +1,6 @@
 /** ref's dealings with the world: requests into steps of the core, and the effects of each carried out in order. */
 import { randomBytes } from 'node:crypto'
-import { merge, mergeClient, tick } from '../core/lamport.ts'
+import { mergeClient, mergeTrusted, tick } from '../core/lamport.ts'
 import { type RefEffect, type RefInput, refStep } from '../core/ref.ts'
 import type { Persisted, RefState } from '../core/ref_state.ts'
 import type { Log } from '../platform/log.ts'
@@ -73,7 +73,7 @@ export class Ref {
     const read = readRequest(request)
     // A server's clock is one of ours, however far ahead; others' only within reason.
     const isServer = 'input' in read && read.input.type === 'heartbeat'
-    this.#clock = isServer ? merge(this.#clock, request.clock) : mergeClient(this.#clock, request.clock)
+    this.#clock = isServer ? mergeTrusted(this.#clock, request.clock) : mergeClient(this.#clock, request.clock)
     const answer =
       'refusal' in read
         ? read.refusal
@@ -120,7 +120,7 @@ export class Ref {
   #carryOut(effect: Exclude<RefEffect, { type: 'reply' | 'refuse' }>): void {
     const { log, persist, send } = this.#options
     if (effect.type === 'persist') return persist(effect.state)
-    if (effect.type === 'log') return log[effect.level]({ ...effect.fields, clock: this.#clock }, effect.text)
+    if (effect.type === 'log') return log[effect.level](effect.fields, effect.text)
     this.#clock = tick(this.#clock)
     const body = encode({
       service: 'view',
@@ -134,10 +134,10 @@ export class Ref {
     const { state, log } = this.#options
     const present = new Map([...state.servers].map(([instance, { name }]): [string, string] => [instance, name]))
     for (const [instance, name] of present) {
-      if (!this.#present.has(instance)) log.info({ name, instance, clock: this.#clock }, 'a server came')
+      if (!this.#present.has(instance)) log.info({ name, instance }, 'a server came')
     }
     for (const [instance, name] of this.#present) {
-      if (!present.has(instance)) log.info({ name, instance, clock: this.#clock }, 'a server went')
+      if (!present.has(instance)) log.info({ name, instance }, 'a server went')
     }
     this.#present = present
   }

@@ -1,16 +1,18 @@
 /** A connection to ask over: to ref, for heartbeats, views as they come and questions that are asked until answered; to another server. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode, encode } from '../protocol/codec.ts'
-import { type Data, isMap, readClock } from '../protocol/envelope.ts'
+import { type Data, isMap } from '../protocol/envelope.ts'
+import type { ClusterTime } from './time.ts'
 
 const ASK_AGAIN_MS = 1000
 const REMIND_MS = 10_000
 
 export type Link = {
-  /** Tells; what comes back goes to `onAnswer`. */
+  /** Tells; what goes out gets timestamp and clock here, what comes back goes to `onAnswer`. */
   tell(service: string, data: Data): void
   /** Asks, again every second, until there is an answer that is no retriable error or `limitMs` are over (null then). */
   ask(service: string, data: Data, limitMs?: number): Promise<Data | null>
@@ -24,11 +26,13 @@ export type LinkOptions = {
   /** Who is at the other end, for the log. */
   peer: string
   log: Log
-  /** Data of heartbeats' replies and of views that ref sends by itself, with the sender's clock. */
-  onAnswer?(data: Data, clock: number): void
+  clock: Clock
+  time: ClusterTime
+  /** Data of heartbeats' replies and of views that ref sends by itself. */
+  onAnswer?(data: Data): void
 }
 
-export function connectLink({ url, identity, peer, log, onAnswer }: LinkOptions): Link {
+export function connectLink({ url, identity, peer, log, clock, time, onAnswer }: LinkOptions): Link {
   const complain = createComplaints(log)
   // Only to one that is there: what it should have heard a while ago is of no use to it.
   const socket = createSocket('dealer', { immediate: true, linger: 300 })
@@ -41,20 +45,21 @@ export function connectLink({ url, identity, peer, log, onAnswer }: LinkOptions)
     const envelope = readEnvelope(frames.at(-1)!)
     if (envelope === null) return complain(`${peer} sent something that is no envelope`)
     const { service, id, data } = envelope
+    clock.merge(data.clock)
     const resolve = typeof id === 'string' ? asked.get(id) : undefined
     if (resolve !== undefined) resolve(data)
-    else if (service === 'heartbeat' || service === 'view') onAnswer?.(data, readClock(data.clock) ?? 0)
+    else if (service === 'heartbeat' || service === 'view') onAnswer?.(data)
   })
-  const send = (envelope: Data): void => {
-    writer.send(['', encode(envelope)])
+  const send = (service: string, id: string | undefined, data: Data): void => {
+    writer.send(['', encode({ service, id, data: { ...data, timestamp: time.now(), clock: clock.tick() } })])
   }
 
   return {
-    tell: (service, data) => send({ service, data }),
+    tell: (service, data) => send(service, undefined, data),
     async ask(service, data, limitMs = Number.POSITIVE_INFINITY) {
       const id = `${identity}-${++lastId}`
       const remind = (): void => log.info({ [peer]: url, service }, `waiting for ${peer}`)
-      const again = (): void => send({ service, id, data: { ...data, timestamp: Date.now(), clock: 0 } })
+      const again = (): void => send(service, id, data)
       const answered = new Promise<Data>((resolve) => {
         asked.set(id, (answer) => {
           if (answer.retriable !== true) resolve(answer)

@@ -1,5 +1,4 @@
 /** What ref is told of this server and what it says of the cluster: views for the replica, endpoints for the sockets. */
-import { mergeClient, tick } from '../core/lamport.ts'
 import type { Replica } from '../core/replica.ts'
 import { reportOf } from '../core/report.ts'
 import type { Input } from '../core/types.ts'
@@ -7,7 +6,6 @@ import { type Data, isMap } from '../protocol/envelope.ts'
 import { type Endpoint, type Instance, isEndpoint, isView } from '../protocol/replica.ts'
 import type { Link } from './link.ts'
 import type { Peers } from './peers.ts'
-import type { ClusterTime } from './time.ts'
 
 const HEARTBEAT_MS = 1000
 
@@ -17,7 +15,6 @@ export type MembershipOptions = {
   endpoint: Endpoint
   ref: Link
   peers: Peers
-  time: ClusterTime
   post(input: Input): void
 }
 
@@ -25,12 +22,12 @@ export type Membership = {
   /** Tells ref how this server stands, once in this turn of the event loop. */
   report(): void
   /** Takes the data of an answer of ref, or of a view that it sent. */
-  take(data: Data, clock: number): void
+  take(data: Data): void
   stop(): void
 }
 
 export function createMembership(options: MembershipOptions): Membership {
-  const { replica, name, endpoint, ref, peers, time, post } = options
+  const { replica, name, endpoint, ref, peers, post } = options
   let scheduled = false
   let stopped = false
   /** The newest number that was handed to the replica: the same view comes with every answer. */
@@ -40,8 +37,7 @@ export function createMembership(options: MembershipOptions): Membership {
   const heartbeat = (): void => {
     scheduled = false
     if (stopped) return
-    replica.clock = tick(replica.clock)
-    ref.tell('heartbeat', { user: name, ...reportOf(replica), endpoint, timestamp: time.now(), clock: replica.clock })
+    ref.tell('heartbeat', { user: name, ...reportOf(replica), endpoint })
   }
   const timer = setInterval(heartbeat, HEARTBEAT_MS)
 
@@ -66,9 +62,8 @@ export function createMembership(options: MembershipOptions): Membership {
       scheduled = true
       setImmediate(heartbeat)
     },
-    take(data, clock) {
+    take(data) {
       if (stopped) return
-      replica.clock = mergeClient(replica.clock, clock)
       if (Array.isArray(data.servers)) servers = data.servers.filter(isMap)
       update([])
       takeView(data.view)

@@ -2,7 +2,7 @@
  * A server whose public files are damaged, before it can start: ref hears of it, so that others in the same state find
  * it, and it asks everybody whom ref knows for the bytes that it lacks. It is no member and asks for nothing else.
  */
-import { tick } from '../core/lamport.ts'
+import type { Clock } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
 import type { Giver } from '../platform/store-mend.ts'
 import type { Others, Standing } from '../platform/store-open.ts'
@@ -15,7 +15,7 @@ import type { ClusterTime } from './time.ts'
 const HEARTBEAT_MS = 1000
 const ANSWER_MS = 900
 
-export type MendingOptions = { instance: Instance; ref: Link; time: ClusterTime; log: Log }
+export type MendingOptions = { instance: Instance; ref: Link; clock: Clock; time: ClusterTime; log: Log }
 
 /** The server that is mended; `onBeat` hears once a second how it stands. */
 type Patient = { rank: Rank; name: string; endpoint: Endpoint; onBeat(detail: Data): void }
@@ -28,13 +28,12 @@ export type Mending = {
   of(patient: Patient): Others
 }
 
-export function createMending({ instance, ref, time, log }: MendingOptions): Mending {
-  const clock = { clock: 0 }
+export function createMending({ instance, ref, clock, time, log }: MendingOptions): Mending {
   let lent: { patient: Patient; standing: Standing } | null = null
   let servers: Server[] = []
   const giver = createGiver(
     () => servers,
-    ({ peer }) => connectLink({ url: peer, identity: `${instance}-files`, peer: 'server', log }),
+    ({ peer }) => connectLink({ url: peer, identity: `${instance}-files`, peer: 'server', log, clock, time }),
   )
   const beat = (patient: Patient, standing: Standing): void => {
     const { rank, name, endpoint } = patient
@@ -44,12 +43,11 @@ export function createMending({ instance, ref, time, log }: MendingOptions): Men
       ...{ rank, instance, origin: null, fresh, installed: null, known, recorded, quorum, position },
       ...{ joining: false, level: false, silent: [], hears: [] },
     }
-    clock.clock = tick(clock.clock)
-    ref.tell('heartbeat', { user: name, ...report, endpoint, timestamp: time.now(), clock: clock.clock })
+    ref.tell('heartbeat', { user: name, ...report, endpoint })
   }
   return {
     tools: {
-      clock,
+      clock: { clock: 0 },
       status: () => statusOfPatient(instance, lent, time),
       readable: (log) => lent?.standing.readable(log) ?? null,
     },

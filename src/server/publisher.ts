@@ -4,6 +4,7 @@
  */
 import type { Complain } from '../platform/socket-complaints.ts'
 import { bindSocket, createSocket, createWriter, readLoop } from '../platform/sockets.ts'
+import { setLastClock, WIDE } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -34,10 +35,12 @@ export type Publisher = {
   close(): void
 }
 
+/** @param nextClock the Lamport clock for the next message, by the rule */
 export async function createPublisher(
   url: string,
   proxyUrls: readonly string[],
   complain: Complain,
+  nextClock: () => number,
 ): Promise<Publisher> {
   const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, maxMessageSize: LONGEST_FRAME, linger: LINGER_MS })
   const writer = createWriter(socket)
@@ -60,7 +63,7 @@ export async function createPublisher(
     },
     flush() {
       if (gathered.size === 0) return
-      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps)) publish(topic, body)
+      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps, nextClock)) publish(topic, body)
       gathered.clear()
     },
     close() {
@@ -70,16 +73,27 @@ export async function createPublisher(
   }
 }
 
-/** The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. */
-export function encodeMaps(maps: readonly Data[]): Uint8Array[] {
-  return maps.length < ARRAY_FROM ? maps.map((map) => encode(map)) : encodeArrays(maps)
+/**
+ * The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. A map's `clock`
+ * is its event's; the Lamport time of the message stands at its end, as `sent` of the last map.
+ */
+export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  if (maps.length >= ARRAY_FROM) return encodeArrays(maps, nextClock)
+  return maps.map((map) => sealed(encode({ ...map, sent: WIDE }), nextClock))
 }
 
-function encodeArrays(maps: readonly Data[]): Uint8Array[] {
-  const body = encode(maps.length === 1 ? maps[0] : maps)
-  if (body.length <= BATCH_BYTES || maps.length === 1) return [body]
+function encodeArrays(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+  const last = { ...maps.at(-1)!, sent: WIDE }
+  const body = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
+  if (body.length <= BATCH_BYTES || maps.length === 1) return [sealed(body, nextClock)]
   const half = maps.length >> 1
-  return [...encodeArrays(maps.slice(0, half)), ...encodeArrays(maps.slice(half))]
+  return [...encodeArrays(maps.slice(0, half), nextClock), ...encodeArrays(maps.slice(half), nextClock)]
+}
+
+function sealed(bytes: Uint8Array, nextClock: () => number): Uint8Array {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  setLastClock(body, 'sent', nextClock())
+  return body
 }
 
 /** Follows who subscribes to what; ZeroMQ subscribes by prefix. */

@@ -5,6 +5,7 @@
  * spliced behind each envelope's own few bytes, which are simple enough to write by hand.
  */
 import type { Outcome } from '../core/types.ts'
+import { setLastClock, WIDE } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 import { type Data, errorReply, type Request } from '../protocol/envelope.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
@@ -58,7 +59,10 @@ export const hasRoom = ({ batch }: Token): boolean => batch.found < LIMITS.frame
 /** Room that each envelope may count on, for an error where its answer is too large. */
 const ERROR_BYTES = 512
 
-/** The body of a complete batch's reply, never larger than a frame. */
+/**
+ * The body of a complete batch's reply, never larger than a frame. The last clock, which is the message's, is of fixed
+ * width: brokers replace it (protocol/carried.ts).
+ */
 export function encodeReply(batch: Batch, timestamp: number, clock: number): Uint8Array {
   const { requests, answers } = batch
   const parts: Uint8Array[] = []
@@ -67,8 +71,10 @@ export function encodeReply(batch: Batch, timestamp: number, clock: number): Uin
   for (const { service, id } of requests) room -= headerRoom(service, id) + ERROR_BYTES
   let bytes = 8
   for (let i = 0; i < requests.length; i++) {
-    let part = encodeAnswer(answers[i]!, constants, timestamp, clock)
-    if (part.length > room + ERROR_BYTES) part = encode(errorReply(TOO_LARGE, timestamp, clock))
+    const isLast = i === requests.length - 1
+    const stamp = isLast ? WIDE : clock
+    let part = encodeAnswer(answers[i]!, isLast ? new Map() : constants, timestamp, stamp)
+    if (part.length > room + ERROR_BYTES) part = encode(errorReply(TOO_LARGE, timestamp, stamp))
     room -= Math.max(0, part.length - ERROR_BYTES)
     bytes += headerRoom(requests[i]!.service, requests[i]!.id) + part.length
     parts.push(part)
@@ -80,7 +86,9 @@ export function encodeReply(batch: Batch, timestamp: number, clock: number): Uin
     out.set(parts[i]!, at)
     at += parts[i]!.length
   }
-  return out.subarray(0, at)
+  const body = out.subarray(0, at)
+  setLastClock(body, 'clock', clock)
+  return body
 }
 
 const TOO_LARGE: Refusal = refuse('too_large', `the answer has more than ${LIMITS.frameBytes} bytes; ask for less`)

@@ -1,6 +1,6 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
-import { merge, tick } from '../core/lamport.ts'
+import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
 import { describeHost } from '../platform/host.ts'
@@ -9,7 +9,7 @@ import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
 import { openStore } from '../platform/store-open.ts'
 import { type SpaceWatch, watchSpace } from '../platform/store-space.ts'
-import type { Data } from '../protocol/envelope.ts'
+import { type Data, readClock } from '../protocol/envelope.ts'
 import type { Endpoint, Instance, Rank } from '../protocol/replica.ts'
 import { createEffects } from './effects.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -36,17 +36,19 @@ export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
   const time = createTime()
-  const onAnswer = (data: Data, clock: number): void => {
-    inlets.membership?.take(data, clock)
+  const clock = clockOf(() => inlets.tools.clock)
+  const onAnswer = (data: Data): void => {
+    inlets.membership?.take(data)
     inlets.mending.take(data)
   }
-  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, onAnswer })
-  const mending = createMending({ instance, ref, time, log })
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
+  const mending = createMending({ instance, ref, clock, time, log })
   const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
+  context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
   const space = watch(context, directory, inlets)
-  const sockets = await bind(context, instance, time, inlets)
+  const sockets = await bind(context, instance, time, clock, inlets)
   const place = { rank, instance, time, directory, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
@@ -54,6 +56,24 @@ export async function startServer(context: RoleContext): Promise<void> {
   })
   run({ context, time, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
+}
+
+/** The process's clock: its replica's, once there is one. */
+function clockOf(holder: () => { clock: number }): Clock {
+  return {
+    get now() {
+      return holder().clock
+    },
+    tick() {
+      const held = holder()
+      held.clock = tick(held.clock)
+      return held.clock
+    },
+    merge(received) {
+      const held = holder()
+      held.clock = mergeTrusted(held.clock, readClock(received) ?? 0)
+    },
+  }
 }
 
 function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): SpaceWatch {
@@ -88,8 +108,8 @@ async function load(
     status: () => statusOf(replica, config.name, time),
     readable: (log) => store.readable(log),
   }
-  const { position, clock } = replica
-  log.info({ rank, instance, position, clock, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
+  const { position } = replica
+  log.info({ rank, instance, position, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
 }
 
@@ -99,11 +119,12 @@ async function bind(
   { config, log }: RoleContext,
   instance: Instance,
   time: ClusterTime,
+  clock: Clock,
   inlets: Inlets,
 ): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
-  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain)
+  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock.tick)
   const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
@@ -137,7 +158,7 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
     },
   })
   const readiness = createReadiness(replica, workers, setHealth)
-  const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, time, post })
+  const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
   const effects = createEffects({
     ...{ replica, store, peers, publisher, time, log, complain, post },
     report: () => membership.report(),

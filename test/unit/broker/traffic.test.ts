@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import pino from 'pino'
 import type { Request } from '../../../src/broker/dispatch.ts'
 import { MAX_WAITING, type Outlet, Traffic } from '../../../src/broker/traffic.ts'
+import { lastClock, setLastClock, WIDE } from '../../../src/protocol/carried.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import { restamp, stampClock, stampNumber, writeStamp } from '../../../src/protocol/stamp.ts'
 
@@ -47,13 +48,32 @@ test('a request is stamped before the empty frame and its reply finds the client
   )
   traffic.reply([id!, more!, restamp(stamp!, 41), empty!, Buffer.from('answer')], 1)
   assert.deepEqual(replies.map(String), ['id,more,,answer'])
-  assert.equal(traffic.clock, 41)
+  assert.equal(traffic.clock, 42, 'received at 41, sent on at 42')
   assert.deepEqual(body, ask('sum'))
   traffic.reply([id!, stamp!, empty!, Buffer.from('again')], 2)
   assert.equal(replies.length, 1)
   assert.equal(traffic.counts.late, 1)
   traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 3)
-  assert.equal(stampClock(sent[0]![1]![1]!), 42)
+  assert.equal(stampClock(sent[0]![1]![1]!), 43)
+})
+
+test('the clocks of clients and workers raise the broker, and what it passes on carries its own', () => {
+  const { traffic, sent, replies } = start()
+  const request = (clock: number): Buffer => Buffer.from(encode({ service: 'sum', data: { clock } }))
+  traffic.request([Buffer.from('id'), EMPTY, request(70)], 0)
+  const [id, stamp, empty] = sent[0]![0]!
+  assert.equal(stampClock(stamp!), 71)
+  traffic.request([Buffer.from('id'), EMPTY, request(2 ** 50)], 0)
+  assert.equal(traffic.clock, 72, 'a client that is absurdly far ahead is not believed')
+  const answer = Buffer.from(encode({ service: 'sum', data: { result: 3, timestamp: 1, clock: WIDE } }))
+  setLastClock(answer, 'clock', 80)
+  traffic.reply([id!, restamp(stamp!, 80), empty!, answer], 1)
+  assert.equal(lastClock(Buffer.from(replies[0]!.at(-1)!), 'clock'), 81)
+  // A worker of another language keeps its clock in the body, and late replies are received too.
+  traffic.reply([id!, stamp!, empty!, request(90)], 2)
+  assert.equal(traffic.clock, 90)
+  traffic.reply([id!, restamp(stamp!, 2 ** 53 - 1), empty!, EMPTY], 2)
+  assert.equal(traffic.clock, 90, 'nobody counts that far')
 })
 
 test('a reply to another run of the broker goes nowhere', () => {
@@ -61,7 +81,7 @@ test('a reply to another run of the broker goes nowhere', () => {
   traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 0)
   traffic.reply([Buffer.from('id'), writeStamp(Buffer.alloc(8, 2), 1, 9), EMPTY, EMPTY], 1)
   assert.equal(replies.length, 0)
-  assert.equal(traffic.clock, 1)
+  assert.equal(traffic.clock, 9, 'received all the same')
   assert.equal(traffic.unanswered, 1)
   assert.equal(sent[0]!.length, 1)
 })

@@ -2,7 +2,7 @@
 import type { Call } from '../../../src/client/call.ts'
 import { CallTable } from '../../../src/client/calls.ts'
 import { CallError } from '../../../src/client/error.ts'
-import { createClock } from '../../../src/client/lamport.ts'
+import { createClock } from '../../../src/core/lamport.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import type { Data, Envelope } from '../../../src/protocol/envelope.ts'
 

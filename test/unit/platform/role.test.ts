@@ -94,27 +94,35 @@ for (const [what, script] of [
     assert.match((record!.err as { stack: string }).stack, /Error: boom\n/)
   })
 
-test('health: 503 until ready, 200 then, with the detail that was given', async () => {
+test('health: 503 until ready, 200 then, with the detail that was given and the clock; so has every record', async () => {
   const port = await freePort()
   const started = run(
     `context.log.info('up')
-     process.on('SIGUSR2', () => { context.setHealth(true, { workers: 2 }); context.log.info('ready') })`,
+     process.on('SIGUSR2', () => { context.setHealth(true, { workers: 2 }); context.setClock(() => 41); context.log.info('ready') })`,
     { HEALTH_PORT: String(port) },
   )
   const url = `http://127.0.0.1:${port}/healthz`
   await once(started.child.stdout!, 'data')
   const before = await fetch(url)
   assert.equal(before.status, 503)
-  assert.deepEqual(await before.json(), { role: 'broker', ready: false })
+  assert.deepEqual(await before.json(), { role: 'broker', ready: false, clock: 0 })
   started.child.kill('SIGUSR2')
   await once(started.child.stdout!, 'data')
   const after = await fetch(url)
   assert.equal(after.status, 200)
-  assert.deepEqual(await after.json(), { role: 'broker', ready: true, workers: 2 })
+  assert.deepEqual(await after.json(), { role: 'broker', ready: true, workers: 2, clock: 41 })
   assert.equal((await fetch(`http://127.0.0.1:${port}/etc/passwd`)).status, 404)
   assert.equal((await fetch(url, { method: 'POST' })).status, 404)
   started.child.kill('SIGTERM')
   assert.equal(await started.closed, 0)
+  assert.deepEqual(
+    started.records.map(({ msg, clock }) => [msg, clock]),
+    [
+      ['up', 0],
+      ['ready', 41],
+      ['stopping', 41],
+    ],
+  )
 })
 
 test('a port in use is one line that names it and says what helps', async () => {

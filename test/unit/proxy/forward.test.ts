@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pino from 'pino'
-import { decode } from '../../../src/protocol/codec.ts'
+import { lastClock, setLastClock, WIDE } from '../../../src/protocol/carried.ts'
+import { decode, encode } from '../../../src/protocol/codec.ts'
 import { Forward, TOPIC_BYTES } from '../../../src/proxy/forward.ts'
 
 function start(): { forward: Forward; down: Uint8Array[][]; up: Uint8Array[][] } {
@@ -24,6 +25,22 @@ test('publications of two frames pass untouched, others do not', () => {
   forward.publication([Buffer.from('alone')])
   forward.publication([Buffer.from('a'), Buffer.from('b'), Buffer.from('c')])
   assert.deepEqual(down, [frames])
+})
+
+test("a publication raises the proxy's clock and leaves with it, and another's passes as it is", () => {
+  const { forward, down } = start()
+  const body = Buffer.from(encode([{ clock: 3 }, { clock: 4, message: 'olá', sent: WIDE }]))
+  setLastClock(body, 'sent', 40)
+  forward.publication([Buffer.from('samba'), body])
+  assert.equal(forward.clock, 41)
+  assert.equal(lastClock(Buffer.from(down[0]![1]!), 'sent'), 41)
+  const foreign = Buffer.from(encode({ type: 'publication', clock: 90 }))
+  const before = Buffer.from(foreign)
+  forward.publication([Buffer.from('samba'), foreign])
+  assert.equal(forward.clock, 91)
+  assert.deepEqual(down[1]![1], before)
+  forward.publication([Buffer.from('samba'), Buffer.from(encode({ clock: 2 ** 50 }))])
+  assert.equal(forward.clock, 92, 'a stranger is not believed however far ahead it is')
 })
 
 test('subscriptions go up once and are taken back once', () => {
@@ -54,5 +71,7 @@ test('who asks for a welcome gets one, of two frames, and publishers hear nothin
   assert.equal(up.length, 0)
   assert.equal(down.length, 1)
   assert.equal(Buffer.from(down[0]![0]!).toString(), 'servers/welcome/me')
-  assert.deepEqual(decode(down[0]![1]!), { type: 'welcome' })
+  const { timestamp, ...welcome } = decode(down[0]![1]!) as Record<string, unknown>
+  assert.deepEqual(welcome, { type: 'welcome', clock: 1 })
+  assert.ok(Number.isSafeInteger(timestamp))
 })

@@ -53,6 +53,14 @@ test('a name has its rank for ever and no rank is given twice', () => {
   assert.equal(ask('rank', { user: 'a', exclude: [1, 2, 3] }).data.rank, 4)
 })
 
+test("a server's clock is taken however far ahead, a forged one leaves room to count", () => {
+  const { ref, ask } = createTestRef()
+  ask('heartbeat', { ...report(1, 'server-1-a'), clock: 2 ** 40 })
+  assert.ok(ref.clock > 2 ** 40)
+  ask('heartbeat', { ...report(1, 'server-1-a'), clock: 2 ** 53 - 1 })
+  assert.ok(ref.clock < 2 ** 41)
+})
+
 test('every reply has a timestamp and a clock that grows above what was received', () => {
   const { ask } = createTestRef()
   const first = ask('list', { clock: 100 })
