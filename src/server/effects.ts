@@ -31,6 +31,8 @@ export type EffectsOptions = {
   log: Log
   complain: Complain
   post(input: Input): void
+  /** Ends this server. */
+  stop(why: string): void
   /** ref should hear of this server soon. */
   report(): void
   /** The state may have changed. */
@@ -74,6 +76,9 @@ export function createEffects(options: EffectsOptions): Effects {
       case 'report':
         options.report()
         return null
+      case 'stop':
+        options.stop(effect.why)
+        return null
       case 'log':
         log[effect.level](effect.fields, effect.text)
         return null
@@ -114,7 +119,8 @@ function createGiver({ replica, store, peers, complain }: EffectsOptions) {
       const lines = await store.copy(from, upTo, COPY_BYTES)
       replica.clock = tick(replica.clock)
       const { rank, instance, clock, position } = replica
-      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
+      const { writes } = replica.app
+      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view, writes })
     } catch (error) {
       complainOfDamage(complain, error as Error)
     } finally {
