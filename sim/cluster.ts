@@ -69,7 +69,7 @@ type Whole = Cluster & { clients: ReturnType<typeof createClients> }
 
 function createCluster(world: World): Whole {
   const { weather } = world
-  const count = weather.scaling ? 5 : weather.servers
+  const count = weather.scaling > 0 ? 5 : weather.servers
   const get = (): Whole => cluster
   const clients = createClients(get)
   const cluster: Whole = {
@@ -91,7 +91,7 @@ function createServer({ random, weather }: World, rank: Rank, wanted: boolean): 
   const offset = random.between(-weather.jump, weather.jump)
   return {
     ...{ name: `s${rank}`, rank, disk: createDisk(), backup: null, life: 0, replica: null, repairing: false, wanted },
-    ...{ pausedUntil: 0, fullUntil: 0, inbox: [], fuse: null, rate, offset, suspect: true },
+    ...{ pausedUntil: 0, fullUntil: 0, inbox: [], fuse: null, rate, offset, suspect: true, spoiled: null },
   }
 }
 
@@ -103,12 +103,13 @@ function play(cluster: Whole): number {
   cluster.broker.start()
   for (const server of servers) schedule.after(random.between(0, 300), () => startServer(cluster, server))
   clients.start(weather.clients)
-  const scaled = weather.scaling
-    ? scale(
-        cluster,
-        servers.filter((server) => !server.wanted),
-      )
-    : () => true
+  const scaled =
+    weather.scaling > 0
+      ? scale(
+          cluster,
+          servers.filter((server) => !server.wanted),
+        )
+      : () => true
   unleash(cluster)
   schedule.runUntil(weather.rage)
   calm(cluster)

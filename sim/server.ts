@@ -42,6 +42,8 @@ export type SimServer = {
   offset: number
   /** Its disk was lost, damaged or set back, and it has not been in a view since. */
   suspect: boolean
+  /** What was done to its disk since it ran last. */
+  spoiled: string | null
 }
 
 export type Cluster = {
@@ -81,9 +83,12 @@ function run(cluster: Cluster, server: SimServer): void {
   const { recovery, damaged } = loadDisk(app, server.disk, world.weather.options.windowPositions)
   const { restored } = recovery
   if (damaged !== null) note(world, server.name, `${damaged} is damaged: what cannot be believed is set aside`)
+  cluster.check.recovered(server.rank, server.spoiled, damaged)
+  server.spoiled = null
   cluster.check.restarted(server.rank, server.disk, server.suspect)
   const instance = `i${server.rank}-${world.random.text()}` as Instance
   server.replica = createReplica(server.rank, instance, app, restored, world.weather.options)
+  cluster.check.stepped(server.rank, server.replica)
   note(world, server.name, `starts as ${instance} at position ${restored.checkpoint.position}`)
   if (server.fullUntil > world.schedule.now) feed(cluster, server, { type: 'disk', full: true })
   const { life } = server

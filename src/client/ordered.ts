@@ -117,7 +117,7 @@ async function read(
   for (;;) {
     signal.throwIfAborted()
     try {
-      return readPage(await context.ask(question(of, after), signal), after ?? 0)
+      return readPage(await context.ask(question(of, after), signal), after)
     } catch (error) {
       if (!(error instanceof CallError && error.retriable)) throw error
       context.complain('the history is not answered, trying again', {
@@ -133,7 +133,7 @@ async function read(
 async function readNewest(context: OrderedContext, of: string | OfUser, signal: AbortSignal): Promise<Page> {
   for (;;) {
     const page = await read(context, of, null, signal)
-    if (!page.stale) return { ...page, items: [], more: false }
+    if (!page.stale) return { ...page, items: [] }
     await pause(SOONEST_POLL_MS, signal)
   }
 }

@@ -28,19 +28,21 @@ export const topicOf = (of: string | OfUser): string => (typeof of === 'string' 
 
 /**
  * Reads a reply to a question.
- * @param after what was asked for; what is not behind it is left out
+ * @param after what was asked for, null for the newest; what is not behind it is left out
  * @throws {CallError} when the reply has not the form of `history`: whoever made it is no server of ours
  */
-export function readPage(reply: Data, after: number): Page {
+export function readPage(reply: Data, after: number | null): Page {
   const { items, next, position, stale } = reply
   if (!Array.isArray(items) || !items.every(isItem) || !(next === null || isPosition(next)))
     throw new CallError('internal', 'the reply is no page of the history', false)
-  const behind = items.filter(({ n }, i) => n > after && (i === 0 || n > items[i - 1]!.n))
-  const last = Math.max(after, behind.at(-1)?.n ?? 0)
+  const begin = after ?? 0
+  const behind = items.filter(({ n }, i) => n > begin && (i === 0 || n > items[i - 1]!.n))
+  // The newest have older ones before them, and nothing behind.
+  const more = after === null ? null : next
   return {
     items: behind,
-    upTo: Math.max(last, next ?? (isPosition(position) ? position : 0)),
-    more: next !== null,
+    upTo: Math.max(begin, behind.at(-1)?.n ?? 0, more ?? (isPosition(position) ? position : 0)),
+    more: more !== null,
     stale: stale === true,
   }
 }

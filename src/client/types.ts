@@ -1,5 +1,6 @@
 /** What users of the library see. */
 import type { Data } from '../protocol/envelope.ts'
+import type { ServiceTypes } from '../server/services/types.ts'
 
 /** Where the library writes warnings, rarely: a pino logger, or `console`. */
 export type ClientLog = { warn(fields: Record<string, unknown>, text: string): void }
@@ -20,6 +21,13 @@ export type CallOptions = {
   /** Stops waiting. What was sent may still have its effect. */
   signal?: AbortSignal | undefined
 }
+
+/** The services that come with Compasso, by every name that they have. */
+export type ServiceName = keyof ServiceTypes
+/** What a service takes. One that is not known here, because it is your own, takes any map. */
+export type RequestOf<Name extends string> = Name extends ServiceName ? ServiceTypes[Name]['request'] : Data
+/** The data of its reply when it succeeds. */
+export type ReplyOf<Name extends string> = Name extends ServiceName ? ServiceTypes[Name]['reply'] : Data
 
 /** A message in a channel. */
 export type Publication = {
@@ -89,7 +97,11 @@ export type Client = {
    * this client wait already (code `unavailable`)
    * @throws the signal's reason when that is aborted
    */
-  call(service: string, data: Data, options?: CallOptions): Promise<Data>
+  call<Name extends ServiceName | (string & {})>(
+    service: Name,
+    data: RequestOf<Name>,
+    options?: CallOptions,
+  ): Promise<ReplyOf<Name>>
   /** With `from`: what was published in a channel, or to a user, and will be; in order, each once, nothing left out. */
   subscribe(channel: string, options: OrderedOptions): Subscription<Positioned<Publication>>
   subscribe(of: OfUser, options: OrderedOptions): Subscription<Positioned<DirectMessage>>

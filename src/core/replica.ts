@@ -162,7 +162,7 @@ function take(r: Replica, input: Input): void {
  * Lamport's rule on receiving a message from another server; it may be applied as soon as the message is there, and again
  * when it is taken. Who is no member says who it is, and is believed like a client.
  */
-export function hear(r: Replica, { rank, instance, clock }: ReplicaMessage): void {
+export function hear(r: Replica, { rank, instance, clock }: Pick<ReplicaMessage, 'rank' | 'instance' | 'clock'>): void {
   if (clock > CLOCK_LIMIT) return
   const isMember = r.peers.get(rank)?.member.instance === instance
   r.clock = isMember ? merge(r.clock, clock) : mergeClient(r.clock, clock)

@@ -44,9 +44,18 @@ export type Config = {
   /** Folder of a user's own services, absolute; null when there is none. */
   servicesDir: string | null
   name: string
+  /** Makes clocks wrong on purpose: by so many ms, and by so many parts per million. */
+  clockSkewMs: PerRank
+  clockDriftPpm: PerRank
   logLevel: 'debug' | 'info' | 'warn' | 'error'
   logFormat: 'pretty' | 'json'
 }
+
+/** A number for every server, or for single ones by their rank. */
+export type PerRank = { every: number; byRank: ReadonlyMap<number, number> }
+
+/** What of it is for a rank. */
+export const forRank = ({ every, byRank }: PerRank, rank: number): number => byRank.get(rank) ?? every
 
 /** A wrong value: one line that names the variable, what it got and what it takes. */
 export class ConfigError extends Error {}
@@ -111,6 +120,30 @@ const routes = z
   .transform((text) => text.split(',').map((one) => one.split('=') as [string, string]))
   .default([])
 
+const SIGNED = '[+-]?\\d{1,8}(?:\\.\\d{1,6})?'
+const EVERY_FORM = new RegExp(`^${SIGNED}$`)
+const BY_RANK_FORM = new RegExp(`^[1-9]\\d{0,3}:${SIGNED}(?:,[1-9]\\d{0,3}:${SIGNED})*$`)
+const perRank = (unit: string, most: number) => {
+  const takes = `${unit} from -${most} to ${most}, or some for single ranks like 1:+300,2:-200`
+  return z
+    .string()
+    .transform((text) => text.replaceAll(' ', ''))
+    .refine((text) => EVERY_FORM.test(text) || BY_RANK_FORM.test(text), takes)
+    .transform(readPerRank)
+    .refine(({ every, byRank }) => [every, ...byRank.values()].every((one) => Math.abs(one) <= most), takes)
+    .default({ every: 0, byRank: new Map() })
+}
+
+function readPerRank(text: string): PerRank {
+  if (EVERY_FORM.test(text)) return { every: Number(text), byRank: new Map() }
+  const pairs = text.split(',').map((one) => one.split(':').map(Number) as [number, number])
+  return { every: 0, byRank: new Map(pairs) }
+}
+
+const DAY_MS = 86_400_000
+/** Slewing at 500 ppm still makes that good, beside what machines' clocks are wrong anyway. */
+const MOST_DRIFT_PPM = 400
+
 const VARIABLES = z.object({
   PORT_OFFSET: whole(0, 55_000, 0),
   BIND_HOST: z.string().refine(isIPv4, 'an IPv4 address').default('127.0.0.1'),
@@ -153,6 +186,8 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[\w.-]{1,64}$/, 'a name of 1 to 64 letters, digits, dots, hyphens and underscores')
     .optional(),
+  CLOCK_SKEW_MS: perRank('milliseconds', DAY_MS),
+  CLOCK_DRIFT_PPM: perRank('parts per million', MOST_DRIFT_PPM),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error').default('info'),
   LOG_FORMAT: z.enum(['pretty', 'json'], 'pretty or json').optional(),
 })
@@ -200,6 +235,8 @@ function assemble(given: z.infer<typeof VARIABLES>): Config {
     dataDir: resolve(given.DATA_DIR),
     servicesDir: given.SERVICES_DIR === undefined ? null : resolve(given.SERVICES_DIR),
     name: given.SERVER_NAME ?? hostname(),
+    clockSkewMs: given.CLOCK_SKEW_MS,
+    clockDriftPpm: given.CLOCK_DRIFT_PPM,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json'),
   }

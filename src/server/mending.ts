@@ -48,7 +48,7 @@ export function createMending({ instance, ref, clock, time, log }: MendingOption
   return {
     tools: {
       clock: { clock: 0 },
-      status: () => statusOfPatient(instance, lent, time),
+      status: () => statusOfPatient(instance, lent),
       readable: (log) => lent?.standing.readable(log) ?? null,
     },
     take(data) {
@@ -75,16 +75,12 @@ export function createMending({ instance, ref, clock, time, log }: MendingOption
   }
 }
 
-function statusOfPatient(
-  instance: Instance,
-  lent: { patient: Patient; standing: Standing } | null,
-  time: ClusterTime,
-): Data {
+function statusOfPatient(instance: Instance, lent: { patient: Patient; standing: Standing } | null): Data {
   const { rank = null, name = null } = lent?.patient ?? {}
   const { position = 0, digest = null } = lent?.standing ?? {}
   return {
     ...{ rank, name, origin: null, instance, state: lent === null ? 'loading' : 'repairing', view: null },
-    ...{ position, digest, unordered: 0, waiting: 0, time: time.status(0), memory: process.memoryUsage().rss },
+    ...{ position, digest, unordered: 0, waiting: 0, memory: process.memoryUsage().rss },
   }
 }
 

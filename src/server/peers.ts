@@ -3,11 +3,10 @@
  * one whose endpoint is not known yet it goes back over the connection that it made, since a dealer's routing id is its
  * server's instance.
  */
-import type { Complain } from '../platform/socket-complaints.ts'
 import { bindSocket, createSocket, createWriter, readLoop, type Writer } from '../platform/sockets.ts'
 import { encode } from '../protocol/codec.ts'
 import { type Endpoint, type Instance, type ReplicaMessage, replicaEnvelope } from '../protocol/replica.ts'
-import { MESSAGE_BYTES, readMessage } from './messages.ts'
+import { MESSAGE_BYTES, type Receivers, receiveMessage } from './messages.ts'
 import type { ClusterTime } from './time.ts'
 import { createTopics } from './topics.ts'
 
@@ -17,12 +16,10 @@ const QUEUE = 64
 const READ_AHEAD = 32
 const LINGER_MS = 500
 
-export type PeersOptions = {
+export type PeersOptions = Receivers & {
   url: string
   instance: Instance
   time: ClusterTime
-  complain: Complain
-  onMessage(message: ReplicaMessage): void
   /** A request of a tool, another program, or a server that cannot start yet. @returns the reply's body */
   onRequest(body: Buffer): Promise<Uint8Array>
 }
@@ -31,6 +28,8 @@ export type Peers = {
   /** The endpoint of the peer channel that was bound. */
   readonly endpoint: string
   send(to: Instance, message: ReplicaMessage): void
+  /** The same for an encoded message of another kind. */
+  sendBody(to: Instance, body: Uint8Array): void
   /** Which servers there are, this one not among them. */
   update(endpoints: ReadonlyMap<Instance, Endpoint>): void
   close(): void
@@ -39,11 +38,8 @@ export type Peers = {
 type Receive = (body: Buffer) => void
 
 export async function createPeers(options: PeersOptions): Promise<Peers> {
-  const { instance, time, complain, onMessage } = options
-  const receive: Receive = (body) => {
-    const message = readMessage(body, complain)
-    if (message !== null) onMessage(message)
-  }
+  const { instance, time, complain } = options
+  const receive: Receive = (body) => receiveMessage(body, options)
   const router = createSocket('router', {
     ...{ maxMessageSize: MESSAGE_BYTES, linger: LINGER_MS },
     ...{ receiveHighWaterMark: READ_AHEAD, sendHighWaterMark: QUEUE },
@@ -60,22 +56,24 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   const channels = new Map<Instance, Channel>()
   let endpoints: ReadonlyMap<Instance, Endpoint> = new Map()
 
+  const sendBody = (to: Instance, body: Uint8Array): void => {
+    const at = endpoints.get(to)
+    if (at === undefined) {
+      routed.send([Buffer.from(to), body])
+      return
+    }
+    let channel = channels.get(to)
+    if (channel === undefined) {
+      channel = openChannel(instance, at.peer, receive)
+      channels.set(to, channel)
+    }
+    channel.writer.send([body])
+  }
+
   return {
     endpoint,
-    send(to, message) {
-      const body = encode(replicaEnvelope(message, time.now()))
-      const at = endpoints.get(to)
-      if (at === undefined) {
-        routed.send([Buffer.from(to), body])
-        return
-      }
-      let channel = channels.get(to)
-      if (channel === undefined) {
-        channel = openChannel(instance, at.peer, receive)
-        channels.set(to, channel)
-      }
-      channel.writer.send([body])
-    },
+    send: (to, message) => sendBody(to, encode(replicaEnvelope(message, time.now()))),
+    sendBody,
     update(now) {
       endpoints = now
       for (const [to, channel] of channels) {

@@ -27,12 +27,19 @@ import { createApplication } from './services/index.ts'
 import { answerTool, statusOf, type Tools } from './status.ts'
 import { stopServer } from './stop.ts'
 import { type ClusterTime, createTime } from './time.ts'
+import { createTimekeeping, type Timekeeping } from './timekeeping.ts'
 import { createWorkers } from './workers.ts'
 
 const TICK_MS = 50
 
 /** Where what arrives goes; what arrives before all is there finds nobody yet. */
-type Inlets = { engine: Engine | null; membership: Membership | null; mending: Mending; tools: Tools }
+type Inlets = {
+  engine: Engine | null
+  membership: Membership | null
+  timekeeping: Timekeeping | null
+  mending: Mending
+  tools: Tools
+}
 
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, onStop } = context
@@ -47,13 +54,14 @@ export async function startServer(context: RoleContext): Promise<void> {
   }
   const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
   const mending = createMending({ instance, ref, clock, time, log })
-  const inlets: Inlets = { engine: null, membership: null, mending, tools: mending.tools }
+  const inlets: Inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
   context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
   onStop(() => lock.release())
+  time.begin(config, rank)
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, clock, inlets)
-  const place = { rank, instance, time, directory, app, space, inlets }
+  const place = { rank, instance, directory, app, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
@@ -92,7 +100,6 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
 type Place = {
   rank: Rank
   instance: Instance
-  time: ClusterTime
   directory: string
   app: Application
   space: SpaceWatch
@@ -101,7 +108,7 @@ type Place = {
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, time, directory, app, space, inlets }: Place,
+  { rank, instance, directory, app, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
@@ -114,11 +121,8 @@ async function load(
   })
   const replica = createReplica(rank, instance, app, restored, { requestTimeoutMs: config.requestTimeoutMs })
   replica.clock = merge(replica.clock, mending.tools.clock.clock)
-  inlets.tools = {
-    clock: replica,
-    status: () => statusOf(replica, config.name, time),
-    readable: (log) => store.readable(log),
-  }
+  const status = (): Data => statusOf(replica, config.name, inlets.timekeeping?.status() ?? null)
+  inlets.tools = { clock: replica, status, readable: (log) => store.readable(log) }
   const { position } = replica
   log.info({ rank, instance, position, ms: Math.round(performance.now() - from) }, `${directory} is loaded`)
   return { store, replica }
@@ -140,6 +144,7 @@ async function bind(
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
     onMessage: (message) => inlets.engine?.post({ type: 'message', message }),
+    onTimekeeping: (envelope) => inlets.timekeeping?.take(envelope),
     onRequest: (body) => answerTool(body, inlets.tools, file, time),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
@@ -162,7 +167,11 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
   const complain = createComplaints(log)
   const workers = createWorkers({
     ...{ urls: config.brokerBackUrls, time, complain },
-    onRequests: (requests) => inlets.engine?.request(requests),
+    onRequests(requests) {
+      // Each will have its reply.
+      inlets.timekeeping?.exchanged(requests.length * 2)
+      inlets.engine?.request(requests)
+    },
     nextClock() {
       replica.clock = tick(replica.clock)
       return replica.clock
@@ -170,16 +179,23 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
   })
   const readiness = createReadiness(replica, workers, setHealth)
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
+  const report = (): void => membership.report()
+  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, report })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, complain, post },
+    ...{ replica, store, peers, publisher, time, log, complain, post, report },
     stop: (why) => context.fatal(why),
-    report: () => membership.report(),
-    stepDone: () => readiness.look(),
+    stepDone() {
+      timekeeping.look()
+      readiness.look()
+    },
   })
   const engine = createEngine(replica, time, effects)
-  Object.assign(inlets, { engine, membership })
+  Object.assign(inlets, { engine, membership, timekeeping })
   if (space.isFull) post({ type: 'disk', full: true })
-  const ticker = setInterval(() => post({ type: 'tick' }), TICK_MS)
+  const ticker = setInterval(() => {
+    post({ type: 'tick' })
+    timekeeping.tick()
+  }, TICK_MS)
   membership.report()
   onStop(async () => {
     await stopServer({ engine, workers, membership, ref, store, name: config.name, log })

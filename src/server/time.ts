@@ -1,18 +1,29 @@
-/** The cluster's time as this server knows it: the only place that reads the wall clock for what others see. */
-import type { ClockStatus } from '../protocol/clock-status.ts'
+/**
+ * The cluster's time as this server knows it: the synchronised clock. The only place that reads the machine's clocks for
+ * what others see.
+ */
+import { createPhysical, type PhysicalClock, syncedAt, type Wrong } from '../core/physical.ts'
+import { type Config, forRank } from '../platform/config.ts'
+import type { Rank } from '../protocol/replica.ts'
 
 export type ClusterTime = {
-  /** Milliseconds since 1970, an integer. */
+  /** Milliseconds since 1970, an integer; it never goes back. */
   now(): number
-  /** @param term the number of the newest view, 0 before the first */
-  status(term: number): ClockStatus
+  readonly clock: PhysicalClock
+  /** From here on the clock is as wrong as the configuration wants it of this rank; before, only ref was told the time. */
+  begin(config: Pick<Config, 'clockSkewMs' | 'clockDriftPpm'>, rank: Rank): void
 }
 
-/** A clock that nobody corrects yet, and that says so. */
-export const createTime = (): ClusterTime => ({
-  now: () => Date.now(),
-  status: (term) => ({
-    ...{ now: Date.now(), rawOffsetMs: 0, offsetMs: 0, errorMs: null, driftPpm: null, slewing: false },
-    ...{ round: 0, coordinator: null, term },
-  }),
-})
+export function createTime(): ClusterTime {
+  const create = (wrong: Wrong): PhysicalClock => createPhysical(performance.now(), Date.now(), wrong)
+  let clock = create({ skewMs: 0, driftPpm: 0 })
+  return {
+    now: () => Math.floor(syncedAt(clock, performance.now())),
+    get clock() {
+      return clock
+    },
+    begin({ clockSkewMs, clockDriftPpm }, rank) {
+      clock = create({ skewMs: forRank(clockSkewMs, rank), driftPpm: forRank(clockDriftPpm, rank) })
+    },
+  }
+}

@@ -1,7 +1,6 @@
 /** What the other servers publish for each other, subscribed to directly: replication needs no proxy. */
 import type { Complain } from '../platform/socket-complaints.ts'
 import { createSocket, readLoop } from '../platform/sockets.ts'
-import { SERVERS_TOPIC } from '../protocol/topics.ts'
 import { MESSAGE_BYTES } from './messages.ts'
 
 const REPLICA_PREFIX = 'replica/'
@@ -16,7 +15,7 @@ export type Topics = {
 
 export function createTopics(complain: Complain, onMessage: (body: Buffer) => void): Topics {
   const socket = createSocket('sub', { maxMessageSize: MESSAGE_BYTES, receiveHighWaterMark: QUEUE })
-  socket.subscribe(REPLICA_PREFIX, SERVERS_TOPIC)
+  socket.subscribe(REPLICA_PREFIX)
   void readLoop(socket, (frames) => {
     if (frames.length === 2 && frames[0]!.toString('latin1').startsWith(REPLICA_PREFIX)) onMessage(frames[1]!)
   })

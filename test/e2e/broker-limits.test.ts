@@ -118,7 +118,7 @@ test('a worker in Python serves one service', { skip: pythonIsMissing() }, async
     atEnd(() => client.close())
     const replies = await Promise.all([
       client.call('mean', { values: [1, 3] }),
-      client.call('sum', {}),
+      client.call('anything', {}),
       client.call('mean', { values: [5] }),
     ])
     assert.deepEqual(

@@ -50,7 +50,7 @@ test('garbage to publishers and subscribers, and what it does to a subscription'
   const client = connect({ broker: target.cluster.config.brokerUrls, proxy: target.cluster.config.proxyOutUrls })
   t.after(() => client.close(0))
   await client.call('login', { user: 'ana' })
-  await client.call('channel', { channel: 'noisy', user: 'ana' })
+  await client.call('channel', { channel: 'noisy' })
   const received: unknown[] = []
   const subscription = client.subscribe('noisy')
   void (async () => {

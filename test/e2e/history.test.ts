@@ -10,6 +10,13 @@ import { assertSettled } from './support/history.ts'
 type Item = Data & { n: number }
 type Page = { items: Item[]; next: number | null }
 
+const PAIRS: readonly (readonly [string, string])[] = [
+  ['ana', 'rui'],
+  ['rui', 'ana'],
+  ['eva', 'ana'],
+  ['eva', 'eva'],
+]
+
 let cluster: Cluster
 let client: Client
 before(async () => {
@@ -17,17 +24,12 @@ before(async () => {
   await cluster.ready
   client = connect({ broker: cluster.config.brokerUrls })
   for (const user of ['ana', 'rui', 'eva']) await client.call('login', { user })
-  for (const channel of ['samba', 'choro', 'empty']) await client.call('channel', { channel, user: 'ana' })
-  const writes: Promise<Data>[] = []
+  for (const channel of ['samba', 'choro', 'empty']) await client.call('channel', { channel })
+  const writes: Promise<unknown>[] = []
   for (let i = 0; i < 300; i++) {
     const channel = i % 3 === 0 ? 'choro' : 'samba'
     writes.push(client.call('publish', { user: 'ana', channel, message: `"samba" and choro ${i}` }))
-    const [src, dst] = [
-      ['ana', 'rui'],
-      ['rui', 'ana'],
-      ['eva', 'ana'],
-      ['eva', 'eva'],
-    ][i % 4]!
+    const [src, dst] = PAIRS[i % PAIRS.length]!
     writes.push(client.call('message', { src, dst, message: `a note ${i}` }))
     // In several batches, so that every server takes some.
     if (i % 20 === 0) await Promise.all(writes)
@@ -120,7 +122,7 @@ test('questions that make no sense are refused', async () => {
 })
 
 test('while others write, every server answers with what was answered OK before', async (t) => {
-  await client.call('channel', { channel: 'busy', user: 'ana' })
+  await client.call('channel', { channel: 'busy' })
   const writer = startWriter({ ask: retrying(client), user: 'zoe', channel: 'busy' })
   const reader = plainClient(cluster.config.brokerUrls[0]!)
   t.after(reader.close)
@@ -148,7 +150,7 @@ test('while others write, every server answers with what was answered OK before'
 })
 
 test('a page of large messages is several pages', async () => {
-  await client.call('channel', { channel: 'large', user: 'ana' })
+  await client.call('channel', { channel: 'large' })
   for (let i = 0; i < 30; i++)
     await client.call('publish', { user: 'eva', channel: 'large', message: `${i} ${'ã'.repeat(30_000)}` })
   await assertSettled(cluster, [], [])

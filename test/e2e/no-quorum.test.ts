@@ -74,7 +74,7 @@ test('a client that retries hears `unavailable` at its deadline; the same id, la
   await cluster.ready
   const client = connect({ broker: cluster.config.brokerUrls })
   t.after(() => client.close(0))
-  await client.call('channel', { channel: 'samba', user: 'ana' })
+  await client.call('channel', { channel: 'samba' })
   await client.call('login', { user: 'ana' })
   for (const server of ['server-1', 'server-2']) cluster.kill(server, 'SIGSTOP')
   const publish = { user: 'ana', channel: 'samba', message: 'with an id' }

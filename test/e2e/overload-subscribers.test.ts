@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type Client, connect } from '../../src/client/client.ts'
+import { type Client, connect, type ReplyOf } from '../../src/client/client.ts'
 import { withCleanup } from './broker-harness.ts'
 import { collect } from './proxy-parts.ts'
 import { prepareChat, retrying } from './support/clients.ts'
@@ -51,9 +51,9 @@ async function subscriberProcess(proxy: string, atEnd: (undo: () => unknown) => 
 /** All texts of the channel, page by page. */
 async function readHistory(client: Client): Promise<Set<string>> {
   const texts = new Set<string>()
-  for (let after: unknown = 0; after !== null; ) {
-    const page = await client.call('history', { channel: 'samba', limit: 1000, after })
-    for (const { message } of page.items as { message: string }[]) texts.add(message.replace(/x+$/, '').trimEnd())
+  for (let after: number | null = 0; after !== null; ) {
+    const page: ReplyOf<'history'> = await client.call('history', { channel: 'samba', limit: 1000, after })
+    for (const { message } of page.items) texts.add(String(message).replace(/x+$/, '').trimEnd())
     after = page.next
   }
   return texts

@@ -75,8 +75,7 @@ test('a server whose files are others is not admitted and says what differs; the
   writeFileSync(vote, `${text}\n// Not the same any more.\n`)
   const starts = cluster.starts('server-3')
   cluster.kill('server-3')
-  const says =
-    /this server has not the writing services of server-[12]: it lacks vote \(votes\.jsonl\) of vote\.mjs/
+  const says = /this server has not the writing services of server-[12]: it lacks vote \(votes\.jsonl\) of vote\.mjs/
   await waitFor(() => says.test(cluster.log()), 'a line that says what differs')
   assert.equal((await call('vote', { user: 'noé', choice: 'samba' })).status, 'OK')
   writeFileSync(vote, text)

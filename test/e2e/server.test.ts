@@ -162,7 +162,7 @@ test('the peer channel answers status, clock and election', async () => {
     assert.deepEqual((status.view as { members: number[] }).members, [1, 2, 3])
     assert.ok(Number.isSafeInteger(status.clock) && readClockStatus(status.time) !== null)
     const time = await ask(server!.endpoint.peer, 'clock', { clock: 5000 })
-    assert.ok((time.clock as number) > 5000 && Number.isSafeInteger(time.timestamp))
+    assert.ok((time.clock as number) > 5000 && Number.isSafeInteger(time.timestamp) && Number.isSafeInteger(time.time))
     assert.equal((await ask(server!.endpoint.peer, 'election')).election, 'OK')
     assert.equal((await ask(server!.endpoint.peer, 'dance')).code, 'unknown_service')
   })

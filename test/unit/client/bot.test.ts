@@ -25,12 +25,12 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
     message: () => ({ status: 'OK' }),
   }
   const client: Client = {
-    async call(service, data) {
+    call: (async (service: string, data: Data) => {
       await new Promise((resolve) => setImmediate(resolve))
       const error = fail(service, calls.push({ service, data }))
       if (error !== null) throw error
       return services[service]!(data)
-    },
+    }) as Client['call'],
     subscribe: ((topic: string): Subscription => {
       const stream = createStream<Data>()
       streams.set(topic, stream)

@@ -41,8 +41,8 @@ const ok: Answer = ({ data }) => ({ status: 'OK', n: data.n, clock: 1 })
 
 test('calls of one turn share a message, and get their own replies', async () => {
   await withClient([ok], async (client, [fake]) => {
-    assert.equal((await client.call('sum', { n: 0 })).n, 0)
-    const replies = await Promise.all(Array.from({ length: 90 }, (_, n) => client.call('sum', { n })))
+    assert.equal((await client.call('double', { n: 0 })).n, 0)
+    const replies = await Promise.all(Array.from({ length: 90 }, (_, n) => client.call('double', { n })))
     assert.deepEqual(
       replies.map((data) => data.n),
       Array.from({ length: 90 }, (_, n) => n),
@@ -59,13 +59,13 @@ test('calls of one turn share a message, and get their own replies', async () =>
 test('an id given is the id sent; errors are CallErrors', async () => {
   const refuse: Answer = () => ({ status: 'erro', code: 'unknown_channel', description: 'no such', retriable: false })
   await withClient([refuse], async (client, [fake]) => {
-    await assert.rejects(client.call('publish', {}, { id: 'mine' }), (error) => {
+    await assert.rejects(client.call('treble', {}, { id: 'mine' }), (error) => {
       assert.ok(error instanceof CallError)
       assert.deepEqual([error.code, error.description, error.retriable], ['unknown_channel', 'no such', false])
       return true
     })
     assert.equal(fake!.bodies[0]![0]!.id, 'mine')
-    await assert.rejects(client.call('publish', [] as unknown as Data), { code: 'bad_request' })
+    await assert.rejects(client.call('treble', [] as unknown as Data), { code: 'bad_request' })
   })
 })
 
@@ -78,7 +78,7 @@ test('the same id is tried until it is answered', async () => {
     return { status: 'OK', n: data.n }
   }
   await withClient([third], async (client, [fake]) => {
-    assert.equal((await client.call('publish', { n: 5 })).n, 5)
+    assert.equal((await client.call('treble', { n: 5 })).n, 5)
     assert.equal(new Set(fake!.bodies.flat().map(({ id }) => id)).size, 1)
     assert.equal(fake!.bodies.length, 3)
   })
@@ -86,8 +86,8 @@ test('the same id is tried until it is answered', async () => {
 
 test('a silent broker is left for another', async () => {
   await withClient([() => null, ok], async (client, [silent, other]) => {
-    assert.equal((await client.call('sum', { n: 1 })).n, 1)
-    assert.equal((await client.call('sum', { n: 2 })).n, 2)
+    assert.equal((await client.call('double', { n: 1 })).n, 1)
+    assert.equal((await client.call('double', { n: 2 })).n, 2)
     assert.equal(silent!.bodies.length, 1)
     assert.equal(other!.bodies.length, 2)
   })
@@ -98,8 +98,8 @@ test('a broker that comes late is found, and a deadline is kept without one', as
   probe.close()
   const client = connect({ broker: probe.url })
   try {
-    await assert.rejects(client.call('sum', {}, { deadlineMs: 200 }), { code: 'timeout', retriable: true })
-    const waiting = client.call('sum', { n: 3 })
+    await assert.rejects(client.call('double', {}, { deadlineMs: 200 }), { code: 'timeout', retriable: true })
+    const waiting = client.call('double', { n: 3 })
     const socket = createSocket('router')
     const writer = createWriter(socket)
     await bindSocket(socket, probe.url)
@@ -116,14 +116,14 @@ test('a broker that comes late is found, and a deadline is kept without one', as
 
 test('closing waits for replies, for a while, and refuses new calls', async () => {
   await withClient([ok], async (client) => {
-    const waiting = client.call('sum', { n: 1 })
+    const waiting = client.call('double', { n: 1 })
     const closed = client.close()
-    await assert.rejects(client.call('sum', {}), { code: 'unavailable' })
+    await assert.rejects(client.call('double', {}), { code: 'unavailable' })
     assert.equal((await waiting).n, 1)
     await closed
   })
   await withClient([() => null], async (client) => {
-    const waiting = assert.rejects(client.call('sum', {}), { code: 'timeout' })
+    const waiting = assert.rejects(client.call('double', {}), { code: 'timeout' })
     await client.close(50)
     await waiting
   })
@@ -143,7 +143,7 @@ test('garbage replies are ignored', async () => {
     writer.send([...route, '', encode({ service, data: { status: 'OK', n: data.n } })])
   })
   const client = connect({ broker: url })
-  assert.equal((await client.call('sum', { n: 4 })).n, 4)
+  assert.equal((await client.call('double', { n: 4 })).n, 4)
   await client.close(0)
   socket.close()
 })

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'dotenv'
-import { ConfigError, loadConfig, VARIABLE_NAMES } from '../../../src/platform/config.ts'
+import { ConfigError, forRank, loadConfig, VARIABLE_NAMES } from '../../../src/platform/config.ts'
 
 test('without any variable everything has a value that works', () => {
   const config = loadConfig({})
@@ -52,6 +52,20 @@ test('who binds every interface is reached by its host name', () => {
   assert.equal(loadConfig({ BIND_HOST: '0.0.0.0', ADVERTISE_HOST: 'here' }).advertiseHost, 'here')
 })
 
+test('clocks are wrong by one number, or by one for each rank', () => {
+  const { clockSkewMs, clockDriftPpm } = loadConfig({ CLOCK_SKEW_MS: '1:+3000, 2:-2000', CLOCK_DRIFT_PPM: '-12.5' })
+  assert.deepEqual(
+    [1, 2, 3].map((rank) => forRank(clockSkewMs, rank)),
+    [3000, -2000, 0],
+  )
+  assert.equal(forRank(clockDriftPpm, 7), -12.5)
+  assert.equal(forRank(loadConfig({}).clockSkewMs, 1), 0)
+})
+
+const skew =
+  'CLOCK_SKEW_MS must be milliseconds from -86400000 to 86400000, or some for single ranks like 1:+300,2:-200'
+const drift = 'CLOCK_DRIFT_PPM must be parts per million from -400 to 400, or some for single ranks like 1:+300,2:-200'
+
 const wrong: [name: string, value: string, line: string][] = [
   ['REPLICAS', '0', 'REPLICAS must be a whole number from 1 to 99, got "0"'],
   ['REPLICAS', 'abc', 'REPLICAS must be a whole number from 1 to 99, got "abc"'],
@@ -65,6 +79,11 @@ const wrong: [name: string, value: string, line: string][] = [
   ['REF_URL', 'ref', 'REF_URL must be tcp://host:port, got "ref"'],
   ['BROKER_ROUTES', 'mean', 'BROKER_ROUTES must be service=port, several separated by commas, got "mean"'],
   ['BIND_HOST', 'localhost', 'BIND_HOST must be an IPv4 address, got "localhost"'],
+  ['CLOCK_SKEW_MS', '3s', `${skew}, got "3s"`],
+  ['CLOCK_SKEW_MS', '0:5', `${skew}, got "0:5"`],
+  ['CLOCK_SKEW_MS', '1:5,', `${skew}, got "1:5,"`],
+  ['CLOCK_SKEW_MS', '1:99999999', `${skew}, got "1:99999999"`],
+  ['CLOCK_DRIFT_PPM', '500', `${drift}, got "500"`],
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be debug, info, warn or error, got "loud"'],
   ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be pretty or json, got "xml"'],
   [
