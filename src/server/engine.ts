@@ -20,31 +20,49 @@ export type Engine = {
   post(input: Input): void
   /** The same for requests. */
   request(requests: readonly ClientRequest[]): void
+  /** Whether more requests wait than the next step will take: then whoever else has time should get the rest. */
+  readonly busy: boolean
   /** From now on nothing happens any more. */
   stop(): void
 }
 
 const REQUESTS_PER_STEP = 2000
+/** A step that takes longer is too long: the others wait for what this server says, and so does `ref`. */
+const STEP_MS = 20
+
+/**
+ * How many requests the next step takes: as many as the last one says can be done in time. A service that computes for
+ * long would otherwise keep this server silent until it is taken for dead.
+ */
+export function nextShare(share: number, taken: number, tookMs: number): number {
+  if (tookMs > STEP_MS) return Math.max(1, Math.min(share, Math.floor((taken * STEP_MS) / tookMs)))
+  return tookMs > STEP_MS / 2 ? share : Math.min(REQUESTS_PER_STEP, Math.max(share, taken * 2))
+}
 
 export function createEngine(replica: Replica, time: ClusterTime, effects: Effects): Engine {
   let inputs: Input[] = []
   let requests: ClientRequest[] = []
+  let share = REQUESTS_PER_STEP
   let scheduled = false
   let stopped = false
 
   const runOnce = (): void => {
     const taken = inputs
+    let taking = 0
     inputs = []
     if (requests.length > 0) {
-      const some = requests.length > REQUESTS_PER_STEP ? requests.splice(0, REQUESTS_PER_STEP) : requests
+      const some = requests.length > share ? requests.splice(0, share) : requests
       if (some === requests) requests = []
+      taking = some.length
       taken.push({ type: 'requests', requests: some, time: time.now() })
     }
-    for (const effect of step(replica, performance.now(), taken)) {
+    const from = performance.now()
+    for (const effect of step(replica, from, taken)) {
       const follows = effects.carryOut(effect)
       if (follows !== null) inputs.push(follows)
     }
     effects.stepDone()
+    if (taking > 0) share = nextShare(share, taking, performance.now() - from)
   }
   const run = (): void => {
     scheduled = false
@@ -60,6 +78,9 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
   }
   return {
     replica,
+    get busy() {
+      return requests.length > share
+    },
     post(input) {
       inputs.push(input)
       schedule()

@@ -172,6 +172,7 @@ function run({ context, time, replica, store, peers, publisher, endpoint, ref, s
       inlets.timekeeping?.exchanged(requests.length * 2)
       inlets.engine?.request(requests)
     },
+    busy: () => inlets.engine?.busy ?? false,
     nextClock() {
       replica.clock = tick(replica.clock)
       return replica.clock

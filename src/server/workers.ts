@@ -20,8 +20,10 @@ const MOST_BYTES = 8 << 20
 /** Bytes read in one turn of the event loop: what they make is written and sent on in one go. */
 const BYTES_PER_TURN = 1 << 20
 /** Messages read ahead from a broker, and replies on their way to it; of up to 1 MiB, so few. */
-const REQUEST_QUEUE = 64
+const REQUEST_QUEUE = 4
 const REPLY_QUEUE = 64
+/** Bytes of requests that the kernel holds: little, so that a server that is behind is soon full and others are given more. */
+const KERNEL_BYTES = 8 * 1024
 /** How long replies may take to leave when a connection is closed. */
 const LINGER_MS = 1000
 const DRAIN_MS = 1000
@@ -32,6 +34,8 @@ export type WorkersOptions = {
   time: ClusterTime
   complain: Complain
   onRequests(requests: readonly ClientRequest[]): void
+  /** Whether more were handed over than are taken soon: then no more are read, and brokers give them to others. */
+  busy(): boolean
   /** The Lamport clock for the next message, by the rule. */
   nextClock(): number
 }
@@ -62,7 +66,7 @@ export function createWorkers(options: WorkersOptions): Workers {
   const isFull = (): boolean => unanswered >= MOST_UNANSWERED || bytes >= MOST_BYTES
   const pause = (): Promise<void> | null => {
     if (draining || isFull()) return new Promise((resolve) => waiting.push(resolve))
-    if (bytesInTurn < BYTES_PER_TURN) return null
+    if (bytesInTurn < BYTES_PER_TURN && !options.busy()) return null
     return new Promise((resolve) => setImmediate(resolve))
   }
   const resume = (): void => {
@@ -117,7 +121,7 @@ function openLink(
   // No heartbeats: a server that reads nothing for a while, because it is full, must not cut itself off.
   const socket = createSocket('dealer', {
     ...{ receiveHighWaterMark: REQUEST_QUEUE, sendHighWaterMark: REPLY_QUEUE },
-    ...{ linger: LINGER_MS, heartbeats: false },
+    ...{ linger: LINGER_MS, heartbeats: false, receiveKernelBytes: KERNEL_BYTES },
   })
   const link = { socket, replies: createReplyLine(createWriter(socket)) }
   socket.connect(url)
