@@ -7,6 +7,7 @@ import { addCompletion } from './completion.ts'
 import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
 import { addHistory } from './history.ts'
+import { addLamport } from './lamport.ts'
 import { addLogs } from './logs.ts'
 import { addMenu } from './menu.ts'
 import { addMusic } from './music.ts'
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addVerify(program)
   addForget(program)
   addDoctor(program)
+  addLamport(program)
   addLogs(program)
   addChat(program)
   addHistory(program)
