@@ -8,8 +8,15 @@ import type { ClientRequest, Effect, Input } from '../core/types.ts'
 import type { ClusterTime } from './time.ts'
 
 export type Effects = {
+  /** To be told of all effects of a step before the first is carried out; null when it need not be. */
+  readonly announce: ((effects: readonly Effect[]) => void) | null
   /** @returns an input that follows from it at once, or null */
   carryOut(effect: Effect): Input | null
+  /**
+   * More requests wait than the next step takes: somebody else may have the rest.
+   * @returns those that stay
+   */
+  handBack(requests: ClientRequest[], share: number): ClientRequest[]
   /** The effects of one step are all carried out. */
   stepDone(): void
 }
@@ -20,8 +27,6 @@ export type Engine = {
   post(input: Input): void
   /** The same for requests. */
   request(requests: readonly ClientRequest[]): void
-  /** Whether more requests wait than the next step will take: then whoever else has time should get the rest. */
-  readonly busy: boolean
   /** From now on nothing happens any more. */
   stop(): void
 }
@@ -57,7 +62,9 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
       taken.push({ type: 'requests', requests: some, time: time.now() })
     }
     const from = performance.now()
-    for (const effect of step(replica, from, taken)) {
+    const todo = step(replica, from, taken)
+    effects.announce?.(todo)
+    for (const effect of todo) {
       const follows = effects.carryOut(effect)
       if (follows !== null) inputs.push(follows)
     }
@@ -69,6 +76,7 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
     if (stopped) return
     do runOnce()
     while (inputs.length > 0 && !stopped)
+    if (requests.length > share) requests = effects.handBack(requests, share)
     if (requests.length > 0) schedule()
   }
   const schedule = (): void => {
@@ -78,9 +86,6 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
   }
   return {
     replica,
-    get busy() {
-      return requests.length > share
-    },
     post(input) {
       inputs.push(input)
       schedule()

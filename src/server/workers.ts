@@ -3,13 +3,15 @@
  * give requests to those who can answer them.
  */
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../core/lamport.ts'
 import type { ClientRequest } from '../core/types.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Request, readBody } from '../protocol/envelope.ts'
 import { refuse } from '../protocol/errors.ts'
-import { isStamp, restamp, stampClock, stampId } from '../protocol/stamp.ts'
+import { isStamp, mayHandBack, restamp, stampClock, stampId } from '../protocol/stamp.ts'
 import { answer, type Batch, encodeReply, type Token } from './replies.ts'
 import { createReplyLine, type ReplyLine } from './reply-line.ts'
 import type { ClusterTime } from './time.ts'
@@ -34,10 +36,8 @@ export type WorkersOptions = {
   time: ClusterTime
   complain: Complain
   onRequests(requests: readonly ClientRequest[]): void
-  /** Whether more were handed over than are taken soon: then no more are read, and brokers give them to others. */
-  busy(): boolean
-  /** The Lamport clock for the next message, by the rule. */
-  nextClock(): number
+  clock: Clock
+  messages: MessageLog | null
 }
 
 export type Workers = {
@@ -55,7 +55,7 @@ export type Workers = {
 type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; replies: ReplyLine }
 
 export function createWorkers(options: WorkersOptions): Workers {
-  const { urls, time, complain } = options
+  const { urls, time, complain, clock, messages } = options
   let links: Link[] = []
   let draining = false
   let unanswered = 0
@@ -66,7 +66,7 @@ export function createWorkers(options: WorkersOptions): Workers {
   const isFull = (): boolean => unanswered >= MOST_UNANSWERED || bytes >= MOST_BYTES
   const pause = (): Promise<void> | null => {
     if (draining || isFull()) return new Promise((resolve) => waiting.push(resolve))
-    if (bytesInTurn < BYTES_PER_TURN && !options.busy()) return null
+    if (bytesInTurn < BYTES_PER_TURN) return null
     return new Promise((resolve) => setImmediate(resolve))
   }
   const resume = (): void => {
@@ -78,13 +78,26 @@ export function createWorkers(options: WorkersOptions): Workers {
     const message = readMessage(frames)
     if (message === null) return complain('dropped a message from a broker: an empty frame and a body were expected')
     const size = message.body.length
-    const reply = (done: Batch): Uint8Array[] => {
-      unanswered -= done.requests.length
+    const letGo = (batch: Batch): void => {
+      unanswered -= batch.requests.length
       bytes -= size
       if (waiting.length > 0 && !draining && !isFull()) resume()
-      return toFrames(message, done, time.now(), options.nextClock())
     }
+    const reply = (done: Batch): Uint8Array[] => {
+      letGo(done)
+      const body = encodeReply(done, time.now(), clock.tick())
+      messages?.sent('server>broker', body, clock.now)
+      return toFrames(message, body, clock.now)
+    }
+    const carried = message.stamp === null ? 0 : stampClock(message.stamp)
+    clock.merge(carried)
+    messages?.received('broker>server', message.body, carried, clock.now)
     const batch = takeBody(message.body, complain, (done) => replies.add(() => reply(done)))
+    if (message.stamp !== null && mayHandBack(message.stamp))
+      batch.handBack = () => {
+        letGo(batch)
+        replies.add(() => toFrames(message, EMPTY, clock.tick()))
+      }
     unanswered += batch.requests.length
     bytes += size
     if (bytesInTurn === 0) setImmediate(() => (bytesInTurn = 0))
@@ -129,8 +142,7 @@ function openLink(
   return link
 }
 
-function toFrames({ route, stamp }: Message, batch: Batch, timestamp: number, clock: number): Uint8Array[] {
-  const body = encodeReply(batch, timestamp, clock)
+function toFrames({ route, stamp }: Message, body: Uint8Array, clock: number): Uint8Array[] {
   return stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body]
 }
 
@@ -165,7 +177,15 @@ function takeBody(bytes: Buffer, complain: Complain, complete: (batch: Batch) =>
     read = { requests: [{ service: '', id: null, data: {}, clock: 0, wrong }], batch: false }
   }
   const { requests, batch: isArray } = read
-  return { requests, isArray, answers: requests.map(() => null), missing: requests.length, found: 0, complete }
+  return {
+    requests,
+    isArray,
+    answers: requests.map(() => null),
+    missing: requests.length,
+    found: 0,
+    complete,
+    handBack: null,
+  }
 }
 
 /** What the core is told of a batch; what is wrong in its form is answered here. */
