@@ -119,6 +119,10 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
     ...{ think: 5, clients: 8, publishers: 6 },
     options: { ...CALM.options, lagBytes: 2500 },
   }),
+  clocks: () => ({
+    ...{ every: { kill: 7000, pause: 5000, cut: 3000, isolation: 6000, 'cut from ref': 6000 }, slow: 4, delay: 20 },
+    ...{ lateness: 0.02, directLoss: 0.05, doubled: 0.05, clients: 1, think: 500 },
+  }),
   'wrong clocks': () => ({ every: { 'clock jump': 1500, kill: 5000 }, drift: 0.02, jump: 3_600_000 }),
   scaling: () => ({ scaling: 1, every: { kill: 5000, 'cut from ref': 8000, 'power cut': 9000 }, delay: 10 }),
   rescaling: () => ({
