@@ -1,6 +1,7 @@
 /**
  * Refusals of what depends on the state, which leave no line behind: each must have been true at some moment between what
- * its client knew when it asked and what it did next. The order is replayed, and the service itself is asked again.
+ * was answered before it was asked and what was asked after it was answered. The order is replayed, and the service itself is
+ * asked again.
  */
 import type { ParsedLine } from '../src/core/lines.ts'
 import { createApplication } from '../src/server/services/index.ts'
@@ -43,7 +44,11 @@ export function checkRefusals(
   return refused.length
 }
 
-/** Refused operations on playlists, with the positions that their client's own other operations put around them. */
+/** What one client does, and what goes through one life of the broker, is ordered as it happened. */
+const isOrdered = (one: Operation, other: Operation): boolean =>
+  one.client === other.client || (one.brokerLife !== -1 && one.brokerLife === other.brokerLife)
+
+/** Refused operations on playlists, with the positions that what was answered before and asked after puts around them. */
 function refusedOf(operations: readonly Operation[], effective: ReadonlyMap<string, number>): Open[] {
   const refused = operations.filter(({ result, service }) => result === 'refused' && service.startsWith('playlist.'))
   return refused.map((operation) => {
@@ -51,7 +56,7 @@ function refusedOf(operations: readonly Operation[], effective: ReadonlyMap<stri
     let before = Number.POSITIVE_INFINITY
     for (const other of operations) {
       const n = effective.get(other.id)
-      if (other.client !== operation.client || n === undefined) continue
+      if (n === undefined || !isOrdered(other, operation)) continue
       if (other.result === 'ok' && other.answeredAt <= operation.invokedAt) from = Math.max(from, n)
       if (other.invokedAt >= operation.answeredAt) before = Math.min(before, n)
     }
