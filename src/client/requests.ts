@@ -29,12 +29,17 @@ export function createRequests(urls: readonly string[], clock: Clock, complain: 
   const table = new CallTable({
     clock,
     brokers: urls.length,
-    transmit: (broker, batch, body, again) => links[broker]!.send(batch, body, again),
+    transmit: (broker, batch, body) => links[broker]!.send(batch, body),
     timestamp: () => Date.now(),
     random: Math.random,
     onFailover: (from, to) => complain('a broker is silent, trying another', { from: urls[from], to: urls[to] }),
   })
-  const links = urls.map((url, broker) => connectBroker(url, (batch, body) => receive(broker, batch, body)))
+  const links = urls.map((url, broker) =>
+    connectBroker(url, {
+      isWanted: (batch) => table.isWanted(batch),
+      onReply: (batch, body) => receive(broker, batch, body),
+    }),
+  )
   // Deadlines must not move when somebody sets the machine's clock.
   const now = (): number => performance.now()
   const schedule = createSchedule(table, now)
