@@ -67,7 +67,7 @@ export function createRequests(urls: readonly string[], clock: Clock, complain: 
       if (closed) return Promise.reject(new CallError('unavailable', 'the client is closed', false))
       if (table.pending >= MOST_PENDING) return Promise.reject(new CallError('unavailable', TOO_MANY, true))
       if (!isMap(data)) return Promise.reject(new CallError('bad_request', 'data must be a map', false))
-      if (!(deadlineMs >= 0))
+      if (typeof deadlineMs !== 'number' || !(deadlineMs >= 0))
         return Promise.reject(new CallError('bad_request', 'deadlineMs must be a number of milliseconds', false))
       return new Promise((resolve, reject) => {
         // The two that are set on sending come first: behind the spread, V8 makes a slow object (1.5 µs against 0.07).

@@ -7,7 +7,7 @@ import type { Data, Envelope } from '../../../src/protocol/envelope.ts'
 import { type Answer, type Fake, fakeBroker } from './fake-broker.ts'
 
 async function withClient(answers: Answer[], body: (client: Client, fakes: Fake[]) => Promise<void>): Promise<void> {
-  const fakes = await Promise.all(answers.map(fakeBroker))
+  const fakes = await Promise.all(answers.map((answer) => fakeBroker(answer)))
   const client = connect({ broker: fakes.map(({ url }) => url) })
   try {
     await body(client, fakes)

@@ -7,11 +7,11 @@ export type Answer = (envelope: Envelope) => Data | null
 export type Fake = { url: string; bodies: Envelope[][]; close(): void }
 
 /** What a broker and a server look like from outside; an answer of null is silence. */
-export async function fakeBroker(answer: Answer): Promise<Fake> {
+export async function fakeBroker(answer: Answer, at = 'tcp://127.0.0.1:*'): Promise<Fake> {
   const socket = createSocket('router')
   const writer = createWriter(socket)
   const bodies: Envelope[][] = []
-  const url = await bindSocket(socket, 'tcp://127.0.0.1:*')
+  const url = await bindSocket(socket, at)
   void readLoop(socket, (frames) => {
     const value = decode(frames.at(-1)!)
     const envelopes = (Array.isArray(value) ? value : [value]) as Envelope[]
