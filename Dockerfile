@@ -1,4 +1,4 @@
-# One image for every process of the cluster; what a container runs is its command: ref, broker, proxy, server, client.
+# One image for every process of the cluster; what a container runs is its command: ref, broker, proxy, server, client, console.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 # A registry of your own, if you have one; empty means npm's default.

@@ -16,7 +16,7 @@ const path = role === 'compasso' ? 'cli/main.js' : `${role}/main.js`
 const program = new URL(`../dist/src/${path}`, import.meta.url)
 if (!/^[a-z]+$/.test(role) || !existsSync(program)) {
   process.stderr.write(
-    `compasso: there is no role "${role}"; one of ref, broker, proxy, server, client, cluster, compasso\n`,
+    `compasso: there is no role "${role}"; one of ref, broker, proxy, server, client, console, cluster, compasso\n`,
   )
   process.exit(1)
 }

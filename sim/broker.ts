@@ -6,7 +6,7 @@ import { decode, encode } from '../src/protocol/codec.ts'
 import { errorReply, type Request, readBody } from '../src/protocol/envelope.ts'
 import { restamp, stampClock } from '../src/protocol/stamp.ts'
 import { carry } from './network.ts'
-import { type Cluster, feed, type SimServer, timeOfDay } from './server.ts'
+import { type Cluster, feed, type SimServer } from './server.ts'
 import { countFault, note, type World } from './world.ts'
 
 export type SimBroker = {
@@ -114,14 +114,15 @@ function serve(cluster: Cluster, server: SimServer, frames: Buffer[], toBroker: 
     const { requests } = readBody(decode(frames.at(-1)!))
     const { service, id, data, clock } = requests[0]!
     const token = (outcome: Outcome, now: number): void => {
-      const body = encode(replyOf(requests[0]!, outcome, timeOfDay(server, world), now))
+      const body = encode(replyOf(requests[0]!, outcome, cluster.times.now(server), now))
       const route = frames.slice(0, -3)
       carry(world, server.name, 'broker', 'request', () =>
         toBroker([...route, restamp(stamp, now), EMPTY, Buffer.from(body)]),
       )
     }
     const request = { token, service, id: id!, data, clock, stamp: stampClock(stamp) }
-    feed(cluster, server, { type: 'requests', requests: [request], time: timeOfDay(server, world) })
+    cluster.times.exchanged(server)
+    feed(cluster, server, { type: 'requests', requests: [request], time: cluster.times.now(server) })
   })
 }
 

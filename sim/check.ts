@@ -1,15 +1,17 @@
 /**
  * The invariants that can be seen in files and states, checked at every write, step and restart: 1 prefixes, and what was
  * at a position once is there for ever; 3 nothing that nobody asked for; 4 sequence and clock of every origin, the total
- * order, clocks that never go back; and that the core's memory is bounded. Those about answers are in operations.ts, the
- * sixth, convergence, in cluster.ts.
+ * order, clocks that never go back; and that the core's memory is bounded. And what would only show with more bad luck: a
+ * server.json that states what is not durable, damage that is not noticed, a view that a quorum of the last is not in.
+ * Invariants about answers are in operations.ts, the sixth, convergence, in cluster.ts.
  */
 import { type ParsedLine, parseLine, spans, textOf } from '../src/core/lines.ts'
 import type { Replica } from '../src/core/replica.ts'
-import { readOrigin } from '../src/protocol/replica.ts'
+import { readOrigin, type View } from '../src/protocol/replica.ts'
 import type { Disk } from './disk.ts'
-import { append, contents, createFile, type SimFile } from './file.ts'
-import { overgrown } from './memory.ts'
+import { append, contents, createFile, durable, type SimFile } from './file.ts'
+import { addedTooMuch, type Kept, keptOf, overgrown } from './memory.ts'
+import { createQuorums } from './quorums.ts'
 
 export type Check = {
   written(rank: number, log: string, at: number, bytes: Uint8Array): void
@@ -17,6 +19,11 @@ export type Check = {
   stopped(rank: number, disk: Disk, power: boolean): void
   /** @param suspect something happened to the disk: its files may be shorter than they were */
   restarted(rank: number, disk: Disk, suspect: boolean): void
+  /** @param spoiled what was done to its disk before  @param damaged what its recovery set aside for damaged */
+  recovered(rank: number, spoiled: string | null, damaged: string | null): void
+  /** It has written a server.json. */
+  stated(rank: number, disk: Disk): void
+  issued(view: View): void
   complained(rank: number, text: string): void
   asked(id: string): void
   fail(what: string): void
@@ -37,6 +44,8 @@ export function createCheck(note: (text: string) => void): Check {
   /** How long files were when a process was killed, per rank and log. */
   const lengths = new Map<string, number>()
   const clocks = new Map<string, number>()
+  const quorums = createQuorums()
+  const kept = new Map<string, Kept>()
   let steps = 0
   const fail = (what: string): void => {
     note(`FAILED: ${what}`)
@@ -90,8 +99,10 @@ export function createCheck(note: (text: string) => void): Check {
       const { instance, clock } = replica
       if (clock < (clocks.get(instance) ?? 0)) fail(`server ${rank}: its Lamport clock went back to ${clock}`)
       clocks.set(instance, clock)
-      if (++steps % LOOK_EVERY !== 0) return
-      const wrong = overgrown(replica)
+      quorums.stepped(replica)
+      const added = addedTooMuch(replica, kept.get(instance))
+      kept.set(instance, keptOf(replica))
+      const wrong = added ?? (++steps % LOOK_EVERY === 0 ? overgrown(replica) : null)
       if (wrong !== null) fail(`server ${rank} keeps too much: ${wrong}`)
     },
     stopped(rank, disk, power) {
@@ -109,6 +120,23 @@ export function createCheck(note: (text: string) => void): Check {
         if (!suspect && file.length < before)
           fail(`server ${rank}: a kill made ${log} shorter (${before} → ${file.length})`)
       }
+    },
+    /** What was damaged after it had been durable is never taken for what a power cut tore. */
+    recovered(rank, spoiled, damaged) {
+      for (const part of ['journal', 'server.json'])
+        if (spoiled?.endsWith(` in ${part}`) && damaged !== part)
+          fail(`server ${rank} starts from a damaged ${part} as if it were whole (${spoiled})`)
+    },
+    /** Repair, and the journal that goes next, rest on it: what it says of a file is on the disk already. */
+    stated(rank, { saved, files }) {
+      for (const [log, { length }] of saved?.files ?? []) {
+        const there = durable(files.get(log)!)
+        if (there < length) fail(`server ${rank} states ${length} bytes of ${log}, of which ${there} are durable`)
+      }
+    },
+    issued(view) {
+      const wrong = quorums.issued(view)
+      if (wrong !== null) fail(wrong)
     },
     finish: () => checkOrder(lines, fail),
   }

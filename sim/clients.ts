@@ -27,7 +27,13 @@ export type Clients = {
   stop(): void
 }
 
-type Client = { name: string; clock: number; current: ((data: Record<string, unknown>) => void) | null; id: string }
+type Client = {
+  name: string
+  publishes: boolean
+  clock: number
+  current: ((data: Record<string, unknown>) => void) | null
+  id: string
+}
 
 export function createClients(cluster: () => Cluster): Clients {
   const operations: Operation[] = []
@@ -63,7 +69,8 @@ export function createClients(cluster: () => Cluster): Clients {
     start(count) {
       const { world } = cluster()
       for (let i = 1; i <= count; i++) {
-        const client: Client = { name: `c${i}`, clock: 0, current: null, id: '' }
+        const publishes = i <= world.weather.publishers
+        const client: Client = { name: `c${i}`, publishes, clock: 0, current: null, id: '' }
         clients.set(client.name, client)
         world.schedule.after(world.random.between(0, 500), () => next(client))
       }
@@ -74,13 +81,13 @@ export function createClients(cluster: () => Cluster): Clients {
   }
 }
 
-function draw({ world }: Cluster, { name }: Client, number: number): Operation {
+function draw({ world }: Cluster, { name, publishes }: Client, number: number): Operation {
   const { random } = world
   const id = `${name}-${number}`
   const begun = { id, client: name, invokedAt: world.schedule.now, answeredAt: 0, brokerLife: 0, seen: null }
   const unknown = { ...begun, result: 'unknown' as const, code: null }
   const channel = random.pick(CHANNELS)
-  const kind = random.next()
+  const kind = publishes ? 0 : random.next()
   if (kind < 0.6) return { ...unknown, service: 'publish', data: { user: name, channel, message: id } }
   if (kind < 0.7)
     return {

@@ -12,6 +12,7 @@ import { createRef } from './ref.ts'
 import { scale } from './scale.ts'
 import { createSchedule } from './schedule.ts'
 import { type Cluster, type SimServer, startServer } from './server.ts'
+import { CLOCKS_PROFILE, createTimes } from './timekeeping.ts'
 import { drawWeather, type Weather } from './weather.ts'
 import { checkWhole, describe, isWhole } from './whole.ts'
 import { createWorld, note, type World } from './world.ts'
@@ -19,6 +20,8 @@ import { createWorld, note, type World } from './world.ts'
 /** Virtual ms of calm within which everything must be whole, and then of rest in which it must stay so. */
 const CALM_MS = 60_000
 const REST_MS = 2000
+/** And of rest in which clocks that were off by seconds must come together. */
+const SLEW_MS = 20_000
 const LOOK_MS = 250
 
 export type Outcome = {
@@ -50,7 +53,7 @@ export function runSeed(seed: number, options: RunOptions = {}): Outcome {
   const weather = drawWeather(random, options.profile)
   if (options.rage !== undefined) weather.rage = options.rage
   const world = createWorld(createSchedule(), random, weather, options.trace ?? false)
-  const cluster = createCluster(world)
+  const cluster = createCluster(world, seed)
   const { check, clients } = cluster
   let wholeAfterMs = -1
   try {
@@ -67,9 +70,9 @@ export function runSeed(seed: number, options: RunOptions = {}): Outcome {
 
 type Whole = Cluster & { clients: ReturnType<typeof createClients> }
 
-function createCluster(world: World): Whole {
+function createCluster(world: World, seed: number): Whole {
   const { weather } = world
-  const count = weather.scaling ? 5 : weather.servers
+  const count = weather.scaling > 0 ? 5 : weather.servers
   const get = (): Whole => cluster
   const clients = createClients(get)
   const cluster: Whole = {
@@ -82,6 +85,7 @@ function createCluster(world: World): Whole {
       world.schedule.after(world.random.between(1, world.weather.delay), () => clients.receive(identity, body))
     }),
     proxy: createProxy(world),
+    times: createTimes(world, seed, get),
   }
   return cluster
 }
@@ -91,7 +95,7 @@ function createServer({ random, weather }: World, rank: Rank, wanted: boolean): 
   const offset = random.between(-weather.jump, weather.jump)
   return {
     ...{ name: `s${rank}`, rank, disk: createDisk(), backup: null, life: 0, replica: null, repairing: false, wanted },
-    ...{ pausedUntil: 0, fullUntil: 0, inbox: [], fuse: null, rate, offset, suspect: true },
+    ...{ pausedUntil: 0, fullUntil: 0, inbox: [], fuse: null, rate, offset, suspect: true, spoiled: null },
   }
 }
 
@@ -103,12 +107,13 @@ function play(cluster: Whole): number {
   cluster.broker.start()
   for (const server of servers) schedule.after(random.between(0, 300), () => startServer(cluster, server))
   clients.start(weather.clients)
-  const scaled = weather.scaling
-    ? scale(
-        cluster,
-        servers.filter((server) => !server.wanted),
-      )
-    : () => true
+  const scaled =
+    weather.scaling > 0
+      ? scale(
+          cluster,
+          servers.filter((server) => !server.wanted),
+        )
+      : () => true
   unleash(cluster)
   schedule.runUntil(weather.rage)
   calm(cluster)
@@ -118,6 +123,12 @@ function play(cluster: Whole): number {
     if (clients.busy > 0 || !scaled() || !isWhole(cluster)) continue
     schedule.runUntil(now + REST_MS)
     checkWhole(cluster)
+    cluster.times.checkFollowed()
+    if (weather.profile === CLOCKS_PROFILE) {
+      schedule.runUntil(now + REST_MS + SLEW_MS)
+      cluster.times.checkTogether()
+    }
+    cluster.times.checkEvents(check.lines)
     check.finish()
     checkOperations(clients.operations, check.lines, cluster.proxy.heard, check.fail)
     return now - weather.rage

@@ -2,6 +2,7 @@
 import { cloneDisk, createDisk, damageDisk } from './disk.ts'
 import { cutLinks } from './network.ts'
 import { type Cluster, crashServer, feed, isUp, restartLater, type SimServer, startServer } from './server.ts'
+import { split } from './split.ts'
 import { PLANNED, type Planned } from './weather.ts'
 import { countFault, note } from './world.ts'
 
@@ -9,6 +10,7 @@ import { countFault, note } from './world.ts'
 export const FAULT_KINDS: readonly string[] = [
   ...['message lost', 'message doubled', 'message late', 'message overtaken', 'message cut off', 'slow link'],
   ...['cut', 'cut, one way', 'isolation', 'isolation, one way', 'cut from ref', 'cut from ref, one way'],
+  ...['split', 'split, one way'],
   ...[
     'cut from broker',
     'cut from broker, one way',
@@ -80,6 +82,7 @@ function spoil(cluster: Cluster, spoilDisk: (server: SimServer) => string | null
     countFault(cluster.world, kind)
     note(cluster.world, server.name, kind)
     server.suspect = true
+    server.spoiled = kind
   }
   restartLater(cluster, server)
 }
@@ -135,6 +138,7 @@ const FAULTS: Record<Planned, (cluster: Cluster) => void> = {
     world.schedule.after(world.random.between(50, 1000), () => proxy.start())
   },
   cut: (cluster) => cut(cluster, 'cut', (_, others) => [cluster.world.random.pick(others)], 0.6),
+  split: (cluster) => split(cluster),
   isolation: (cluster) => cut(cluster, 'isolation', (_, others) => [...others, 'broker'], 0.7),
   'cut from ref': (cluster) => cut(cluster, 'cut from ref', () => ['ref'], 0.7),
   'cut from broker': (cluster) => cut(cluster, 'cut from broker', () => ['broker'], 0.7),

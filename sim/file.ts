@@ -34,6 +34,9 @@ export function sync(file: SimFile, end: number): void {
   file.unsynced = first === -1 ? [] : file.unsynced.slice(first)
 }
 
+/** How many bytes no power cut takes. */
+export const durable = (file: SimFile): number => file.unsynced[0] ?? file.length
+
 export function truncate(file: SimFile, length: number): void {
   file.buffer.fill(0, length, file.length)
   file.length = Math.min(file.length, length)
@@ -56,8 +59,7 @@ export function losePower(file: SimFile, random: Random, preallocated: boolean):
     file.buffer.fill(0, kept, end)
     happened.push(kept === start ? 'lost write' : 'torn write')
   }
-  const durable = file.unsynced[0] ?? file.length
-  if (!preallocated && random.chance(0.5)) truncate(file, random.between(durable, file.length))
+  if (!preallocated && random.chance(0.5)) truncate(file, random.between(durable(file), file.length))
   file.unsynced = []
   return happened
 }

@@ -10,7 +10,9 @@ export function overgrown(r: Replica): string | null {
   const most = 2 * r.options.lagBytes + SLACK
   for (const log of r.logs.values())
     if (log.bytes > most) return `${log.bytes} bytes of events of ${log.origin}, at most ${most}`
-  if (r.logs.size > 4 * (r.peers.size + 1) + 4) return `logs of ${r.logs.size} origins, with ${r.peers.size} peers`
+  // A view with fewer members still has to end what those of the last one began.
+  const members = Math.max(r.peers.size + 1, r.installed?.view.members.length ?? 0)
+  if (r.logs.size > 4 * members + 4) return `logs of ${r.logs.size} origins, with ${members} members`
   if (r.past.size > MOST_PAST) return `what is ordered of ${r.past.size} finished origins`
   const pending = r.pending.reduce((sum, piece) => sum + piece.length, 0)
   if (pending > most * (r.peers.size + 1)) return `${pending} bytes wait for the journal`
@@ -18,6 +20,19 @@ export function overgrown(r: Replica): string | null {
   if (r.waiters.size > unordered + r.newLines.length)
     return `${r.waiters.size} waiters for ${unordered} unordered events`
   return null
+}
+
+/** What has been made here that some member may still have to fetch. */
+export type Kept = { origin: string | null; bytes: number }
+
+export const keptOf = (r: Replica): Kept => ({ origin: r.own?.origin ?? null, bytes: r.own?.bytes ?? 0 })
+
+/** Whether a step added to what was too much before. @returns what, or null */
+export function addedTooMuch(r: Replica, before: Kept | undefined): string | null {
+  const most = 2 * r.options.lagBytes
+  if (r.own === null || before === undefined || before.origin !== r.own.origin || before.bytes <= most) return null
+  if (r.own.bytes <= before.bytes) return null
+  return `events were made although ${before.bytes} bytes of them wait for some member, at most ${most}`
 }
 
 /** What must be gone once nothing happens any more. @returns what is left, or null */

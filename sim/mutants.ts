@@ -100,6 +100,20 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'crashes', seeds: 100 },
   },
   {
+    name: 'repair from a single lagging peer',
+    file: 'core/decision.js',
+    find: 'flushes.filter((flush) => flush.position === target).map((flush) => flush.instance)',
+    replace: '[flushes.reduce((a, b) => (a.position <= b.position ? a : b)).instance]',
+    ...{ profile: 'churn', seeds: 40 },
+  },
+  {
+    name: 'R7 fetch skipped',
+    file: 'core/change.js',
+    find: "if (change.phase === 'fetch' && r.checkpoint === null && hasAll(r)) {",
+    replace: "if (change.phase === 'fetch' && r.checkpoint === null) {",
+    ...{ profile: 'gaps', seeds: 40 },
+  },
+  {
     name: 'installed before the record is durable',
     file: 'core/change.js',
     find: "if (change.phase === 'record' && r.committed >= change.token)",
@@ -135,6 +149,20 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'old backups', seeds: 300 },
   },
   {
+    name: 'R3: join before the newest view is installed',
+    file: 'core/views.js',
+    find: 'if (!isInstalledByAll(state))',
+    replace: 'if (false)',
+    ...{ profile: 'rescaling', seeds: 40 },
+  },
+  {
+    name: 'two that do not hear each other both stay',
+    file: 'core/detector.js',
+    find: 'now - since >= LASTING_MS',
+    replace: 'false',
+    ...{ profile: 'splits', seeds: 40 },
+  },
+  {
     name: 'incarnation kept over a restart',
     file: 'core/views.js',
     find: 'origin: makeOrigin(server.heard.report.rank, number)',
@@ -163,6 +191,20 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'slow links', seeds: 50 },
   },
   {
+    name: 'no bound on what lags',
+    file: 'core/requests.js',
+    find: 'if (r.own.bytes > 2 * r.options.lagBytes)',
+    replace: 'if (false)',
+    ...{ profile: 'laggards', seeds: 60 },
+  },
+  {
+    name: 'checkpoint before the files are fsynced',
+    file: 'core/checkpoint.js',
+    find: "['journal', 'files', 'registry', 'server', 'forget']",
+    replace: "['journal', 'registry', 'server', 'forget', 'files']",
+    ...{ profile: 'checkpoints', seeds: 5 },
+  },
+  {
     name: 'old journal forgotten before the checkpoint stands',
     file: 'core/checkpoint.js',
     find: "['journal', 'files', 'registry', 'server', 'forget']",
@@ -182,6 +224,13 @@ export const MUTANTS: readonly Mutant[] = [
     find: ' && Buffer.compare(one.bytes, bytes) === 0',
     replace: '',
     ...{ profile: 'damaged disks', seeds: 300 },
+  },
+  {
+    name: 'damage in the journal taken for a torn tail',
+    file: 'core/journal.js',
+    find: 'if (later !== null)',
+    replace: 'if (false)',
+    ...{ profile: 'damaged disks', seeds: 20 },
   },
   {
     name: 'lines cut after a kill between two files',

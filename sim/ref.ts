@@ -32,6 +32,7 @@ export function createRef(world: World, configured: number, cluster: () => Clust
     return effects
   }
   const push = (view: View, to: Instance[]): void => {
+    cluster().check.issued(view)
     for (const server of cluster().servers) {
       const { replica } = server
       if (replica === null || !to.includes(replica.instance)) continue

@@ -3,6 +3,9 @@ import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type RunOptions, runSeed } from './cluster.ts'
 
+/** Nearly everything in a simulation lives for milliseconds: with room for the young, little is collected twice. */
+const YOUNG_MB = 64
+
 /** What is known of a seed afterwards; the trace only when it failed. */
 export type Result = {
   seed: number
@@ -50,7 +53,8 @@ export async function runSeeds(plan: Plan, onResult: (result: Result) => void): 
   const take = (): number | null => (next < from + seeds && performance.now() - begun < limitMs ? next++ : null)
   const work = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: options })
+      const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB }
+      const worker = new Worker(new URL(import.meta.url), { workerData: options, resourceLimits })
       const give = (): void => worker.postMessage(take())
       worker.on('message', (result: Result) => {
         onResult(result)

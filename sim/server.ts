@@ -13,6 +13,7 @@ import { carry } from './network.ts'
 import type { SimProxy } from './proxy.ts'
 import type { SimRef } from './ref.ts'
 import { repairFile } from './repair.ts'
+import type { SimTimes } from './timekeeping.ts'
 import { countFault, note, type World } from './world.ts'
 
 const TICK_MS = 50
@@ -42,6 +43,8 @@ export type SimServer = {
   offset: number
   /** Its disk was lost, damaged or set back, and it has not been in a view since. */
   suspect: boolean
+  /** What was done to its disk since it ran last. */
+  spoiled: string | null
 }
 
 export type Cluster = {
@@ -51,12 +54,11 @@ export type Cluster = {
   broker: SimBroker
   proxy: SimProxy
   check: Check
+  times: SimTimes
 }
 
 export const isUp = (server: SimServer): boolean => server.replica !== null
 export const monotonic = (server: SimServer, world: World): number => world.schedule.now * server.rate
-export const timeOfDay = (server: SimServer, world: World): number =>
-  Math.floor(1.7e12 + world.schedule.now * server.rate + server.offset)
 
 /** Starts a server; one whose public files are damaged repairs them first. */
 export function startServer(cluster: Cluster, server: SimServer): void {
@@ -81,9 +83,13 @@ function run(cluster: Cluster, server: SimServer): void {
   const { recovery, damaged } = loadDisk(app, server.disk, world.weather.options.windowPositions)
   const { restored } = recovery
   if (damaged !== null) note(world, server.name, `${damaged} is damaged: what cannot be believed is set aside`)
+  cluster.check.recovered(server.rank, server.spoiled, damaged)
+  server.spoiled = null
   cluster.check.restarted(server.rank, server.disk, server.suspect)
   const instance = `i${server.rank}-${world.random.text()}` as Instance
   server.replica = createReplica(server.rank, instance, app, restored, world.weather.options)
+  cluster.times.start(server)
+  cluster.check.stepped(server.rank, server.replica)
   note(world, server.name, `starts as ${instance} at position ${restored.checkpoint.position}`)
   if (server.fullUntil > world.schedule.now) feed(cluster, server, { type: 'disk', full: true })
   const { life } = server
@@ -105,6 +111,7 @@ export function crashServer(cluster: Cluster, server: SimServer, power: boolean)
   if (server.replica === null && !server.repairing) return
   server.life++
   server.replica = null
+  cluster.times.stop(server)
   server.repairing = false
   server.inbox = []
   server.pausedUntil = 0

@@ -6,6 +6,7 @@ import type { Random } from './random.ts'
 export const PLANNED = [
   ...(['kill', 'power cut', 'several down', 'all down', 'crash point', 'ref restart', 'ref state lost'] as const),
   ...(['broker restart', 'proxy restart', 'cut', 'isolation', 'cut from ref', 'cut from broker', 'pause'] as const),
+  ...(['split'] as const),
   ...(['lost disk', 'damage', 'old backup', 'full disk', 'clock jump'] as const),
 ]
 export type Planned = (typeof PLANNED)[number]
@@ -14,6 +15,8 @@ export type Weather = {
   profile: string
   servers: number
   clients: number
+  /** How many of them do nothing but publish: who waits for the order makes no more events while it stands still. */
+  publishers: number
   /** How long it rages, virtual ms. */
   rage: number
   /** Probabilities that a message on the topic, or a direct one, is lost, and that one is doubled. */
@@ -32,8 +35,8 @@ export type Weather = {
   every: Partial<Record<Planned, number>>
   /** Longest time that something stays broken, ms. */
   repair: number
-  /** Servers are added, up to 5, and taken away again. */
-  scaling: boolean
+  /** How often servers are added, up to 5, and taken away again. */
+  scaling: number
   /** Largest error of a clock: its speed, and how far it jumps, ms. */
   drift: number
   jump: number
@@ -44,12 +47,22 @@ export type Weather = {
 }
 
 const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
-  ...{ clients: 3, rage: 30_000, topicLoss: 0, directLoss: 0, doubled: 0, delay: 4, lateness: 0, fsync: 3 },
+  ...{
+    clients: 3,
+    publishers: 0,
+    rage: 30_000,
+    topicLoss: 0,
+    directLoss: 0,
+    doubled: 0,
+    delay: 4,
+    lateness: 0,
+    fsync: 3,
+  },
   ...{
     fsyncFails: 0,
     every: {},
     repair: 3000,
-    scaling: false,
+    scaling: 0,
     drift: 0.0001,
     jump: 0,
     think: 60,
@@ -66,6 +79,10 @@ type Drawn = Partial<Weather> & { slow?: number }
 const PROFILES: Record<string, (random: Random) => Drawn> = {
   calm: () => ({ rage: 10_000 }),
   lossy: (r) => ({ topicLoss: 0.3 * r.next(), directLoss: 0.2 * r.next(), doubled: 0.1, delay: 30, lateness: 0.05 }),
+  gaps: () => ({
+    ...{ topicLoss: 0.25, directLoss: 0.2, delay: 10, every: { kill: 2500, 'power cut': 5000 }, repair: 1200 },
+    ...{ think: 5, clients: 6 },
+  }),
   'slow links': () => ({ slow: 4, delay: 15, lateness: 0.01, every: { kill: 6000, pause: 6000 } }),
   crashes: () => ({ every: { kill: 3000, 'power cut': 4000 }, topicLoss: 0.01 }),
   'crash points': () => ({ every: { 'crash point': 1200 }, fsync: 30, repair: 1500 }),
@@ -74,6 +91,12 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   'ref restarts': () => ({ every: { 'ref restart': 2500, kill: 3000 }, repair: 4000, delay: 20 }),
   'ref lost': () => ({ every: { 'ref state lost': 5000, kill: 3000, 'power cut': 5000, 'cut from ref': 5000 } }),
   partitions: () => ({ every: { cut: 1500, isolation: 2500 }, repair: 5000, topicLoss: 0.05 }),
+  splits: () => ({ every: { split: 5000 }, rage: 60_000, repair: 30_000 }),
+  'splits and kills': () => ({
+    every: { split: 6000, kill: 5000, 'power cut': 9000 },
+    repair: 12_000,
+    topicLoss: 0.02,
+  }),
   flapping: () => ({ every: { cut: 400, 'cut from ref': 700, isolation: 900 }, repair: 1500, delay: 10 }),
   'all down': () => ({ every: { 'all down': 5000, 'several down': 4000, 'power cut': 6000 }, repair: 2500 }),
   blackouts: () => ({
@@ -92,11 +115,20 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   pauses: () => ({ every: { pause: 2000, kill: 8000 }, repair: 8000 }),
   'long pauses': () => ({ every: { pause: 12_000, kill: 15_000 }, repair: 70_000, rage: 100_000, think: 400 }),
   laggards: () => ({
-    ...{ every: { pause: 4000, 'full disk': 6000, cut: 3000, 'ref restart': 6000 }, repair: 8000, fsync: 20, think: 5 },
-    options: { ...CALM.options, lagBytes: 20_000 },
+    ...{ every: { split: 2500, 'ref restart': 3000, pause: 9000, 'full disk': 9000 }, repair: 10_000, fsync: 10 },
+    ...{ think: 5, clients: 8, publishers: 6 },
+    options: { ...CALM.options, lagBytes: 2500 },
+  }),
+  clocks: () => ({
+    ...{ every: { kill: 7000, pause: 5000, cut: 3000, isolation: 6000, 'cut from ref': 6000 }, slow: 4, delay: 20 },
+    ...{ lateness: 0.02, directLoss: 0.05, doubled: 0.05, clients: 1, think: 500 },
   }),
   'wrong clocks': () => ({ every: { 'clock jump': 1500, kill: 5000 }, drift: 0.02, jump: 3_600_000 }),
-  scaling: () => ({ scaling: true, every: { kill: 5000, 'cut from ref': 8000, 'power cut': 9000 }, delay: 10 }),
+  scaling: () => ({ scaling: 1, every: { kill: 5000, 'cut from ref': 8000, 'power cut': 9000 }, delay: 10 }),
+  rescaling: () => ({
+    ...{ scaling: 3, every: { 'several down': 1200, kill: 3000 }, rage: 50_000, repair: 1200, fsync: 120 },
+    ...{ topicLoss: 0.05, think: 30 },
+  }),
   'broker restarts': () => ({
     every: { 'broker restart': 2500, 'proxy restart': 2500, 'cut from broker': 2500, kill: 5000 },
   }),
@@ -124,7 +156,7 @@ export function drawWeather(random: Random, forced?: string): Weather {
   const think = random.pick([10, 60, 200])
   const { slow = 0, ...rest } = make(random)
   const weather = { ...CALM, profile, servers, think, ...rest }
-  if (weather.scaling) weather.servers = 3
+  if (weather.scaling > 0) weather.servers = 3
   const name = (): string =>
     random.pick(['ref', 'broker', ...Array.from({ length: weather.servers }, (_, i) => `s${i + 1}`)])
   const slowLinks = new Set(Array.from({ length: slow }, () => `${name()}>${name()}`))

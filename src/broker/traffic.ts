@@ -3,8 +3,9 @@
  * match replies, send again, refuse. What passes through is not decoded; what is in it is the workers' business, all but
  * the Lamport clock: the broker is a process with a clock like any other (protocol/carried.ts).
  */
-import { mergeClient, mergeTrusted } from '../core/lamport.ts'
+import { mergeClient, mergeTrusted, tick } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
+import { createMessageLog, type MessageLog } from '../platform/message-log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { firstClock, lastClock, setLastClock } from '../protocol/carried.ts'
 import { stampClock, stampedBy, stampNumber, writeStamp } from '../protocol/stamp.ts'
@@ -46,6 +47,7 @@ export class Traffic {
   readonly #boot: Buffer
   readonly #dispatch: Dispatch
   readonly #log: Log
+  readonly #messages: MessageLog | null
   readonly #complain: Complain
   readonly #toClient: (frames: Uint8Array[]) => void
   #clock = 0
@@ -54,6 +56,7 @@ export class Traffic {
     this.#boot = boot
     this.#dispatch = new Dispatch(limits)
     this.#log = log
+    this.#messages = createMessageLog(log)
     this.#complain = createComplaints(log)
     this.#toClient = toClient
   }
@@ -82,11 +85,12 @@ export class Traffic {
     }
     this.counts.requests++
     const { route, body } = message
-    this.#clock = mergeClient(this.#clock, firstClock(body))
+    const carried = firstClock(body)
+    this.#clock = mergeClient(this.#clock, carried)
+    this.#messages?.received('client>broker', body, carried, this.#clock)
     const index = this.routes.size === 0 ? MAIN : (this.routes.get(serviceOf(body) ?? '') ?? MAIN)
     const outlet = this.outlets[index]!
     const request = this.#dispatch.add(index, route, body, requestsIn(body), now)
-    this.#log.debug({ request: request.number, bytes: body.length, to: outlet.name }, 'request')
     // The front never waits for a routed back end: what the others are asked is behind it.
     if (index !== MAIN && outlet.waiting >= MAX_WAITING) {
       this.#dispatch.remove(request)
@@ -97,7 +101,9 @@ export class Traffic {
   /** The frames of a request as they leave for a worker: stamped, and counted as sent. */
   toFrames(request: Request, now: number): Buffer[] {
     this.#dispatch.sent(request, now)
-    return [...request.route, writeStamp(this.#boot, request.number, ++this.#clock), EMPTY, request.body]
+    this.#clock = tick(this.#clock)
+    this.#messages?.sent(request.backEnd === MAIN ? 'broker>server' : 'broker>worker', request.body, this.#clock)
+    return [...request.route, writeStamp(this.#boot, request.number, this.#clock), EMPTY, request.body]
   }
 
   /** A message from a back end. */
@@ -109,9 +115,7 @@ export class Traffic {
       return
     }
     const { stamp, body } = message
-    this.#clock = mergeTrusted(this.#clock, stampClock(stamp))
-    // A worker of somebody else's hands back the stamp as it was; if it has a clock, that is in its body.
-    if (lastClock(body, 'clock') === null) this.#clock = mergeClient(this.#clock, firstClock(body))
+    this.#hearWorker(stampClock(stamp), body)
     // Not ours: from before a restart, and whoever asked has asked again.
     const request = stampedBy(stamp, this.#boot) ? this.#dispatch.reply(stampNumber(stamp), now) : null
     if (request === null) {
@@ -119,9 +123,19 @@ export class Traffic {
       return
     }
     this.counts.replies++
-    this.#log.debug({ request: request.number, bytes: body.length, attempts: request.attempts }, 'reply')
-    setLastClock(body, 'clock', ++this.#clock)
+    this.#clock = tick(this.#clock)
+    setLastClock(body, 'clock', this.#clock)
+    this.#messages?.sent('broker>client', body, this.#clock)
     this.#toClient([...request.route, EMPTY, body])
+  }
+
+  /** A worker of somebody else's hands back the stamp as it was; if it has a clock, that is in its body. */
+  #hearWorker(stamped: number, body: Buffer): void {
+    this.#clock = mergeTrusted(this.#clock, stamped)
+    const isServer = lastClock(body, 'clock') !== null
+    const carried = isServer ? stamped : firstClock(body)
+    if (!isServer) this.#clock = mergeClient(this.#clock, carried)
+    this.#messages?.received(isServer ? 'server>broker' : 'worker>broker', body, carried, this.#clock)
   }
 
   /** Sends again what is lost and refuses what nobody answered. */
@@ -147,7 +161,9 @@ export class Traffic {
 
   #refuse(request: Request, reason: string, now: number): void {
     this.counts.refused++
-    const body = unavailableReply(request.body, reason, now, ++this.#clock)
+    this.#clock = tick(this.#clock)
+    const body = unavailableReply(request.body, reason, now, this.#clock)
+    this.#messages?.sent('broker>client', body, this.#clock)
     this.#toClient([...request.route, EMPTY, body])
   }
 

@@ -4,6 +4,7 @@ import { CallError } from '../client/client.ts'
 import { ConfigError } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
 import { EXIT, Failure } from './failure.ts'
+import { hintFor } from './hints.ts'
 import { say } from './output.ts'
 import { createProgram } from './program.ts'
 import { endOnClosedOutput } from './signals.ts'
@@ -22,11 +23,16 @@ function explain(error: unknown): { line: string; exitCode: number } {
   if (error instanceof CommanderError) return explainUsage(error)
   if (error instanceof ConfigError) return { line: error.message, exitCode: EXIT.usage }
   if (error instanceof Failure) return { line: escapeControls(error.message), exitCode: error.exitCode }
-  if (error instanceof CallError)
-    return { line: escapeControls(error.message), exitCode: error.retriable ? EXIT.unreachable : EXIT.failed }
+  if (error instanceof CallError) return explainCall(error)
   const { code, message } = error as NodeJS.ErrnoException
   // What the file system refuses needs no stack; anything else is a bug and shows where.
   return { line: code === undefined ? String((error as Error).stack) : message, exitCode: EXIT.failed }
+}
+
+function explainCall({ code, message, retriable }: CallError): { line: string; exitCode: number } {
+  const hint = hintFor(code)
+  const line = escapeControls(hint === undefined ? message : `${message} — ${hint}`)
+  return { line, exitCode: retriable ? EXIT.unreachable : EXIT.failed }
 }
 
 /** Help that was asked for is no error, and was printed. */

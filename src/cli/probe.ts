@@ -43,7 +43,7 @@ export function probe(url: string): Promise<Presence> {
 export async function requireThere(who: string, urls: readonly string[]): Promise<void> {
   const found = await Promise.all(urls.map(probe))
   if (found.includes('there')) return
-  throw new Failure(`${describe(found[0]!, who, urls.join(', '))}`, EXIT.unreachable)
+  throw new Failure(describePresence(found[0]!, who, urls.join(', ')), EXIT.unreachable)
 }
 
 const DESCRIPTIONS: { readonly [P in Exclude<Presence, 'there'>]: (who: string, where: string) => string } = {
@@ -53,5 +53,6 @@ const DESCRIPTIONS: { readonly [P in Exclude<Presence, 'there'>]: (who: string, 
   unknown: (who, where) => `the host of the ${who} ${where} is not known — check the variable or your network`,
 }
 
-const describe = (presence: Presence, who: string, where: string): string =>
-  presence === 'there' ? '' : DESCRIPTIONS[presence](who, where)
+/** What is wrong, a dash, and what to do about it. */
+export const describePresence = (presence: Presence, who: string, where: string): string =>
+  presence === 'there' ? `the ${who} is there at ${where}` : DESCRIPTIONS[presence](who, where)

@@ -1,12 +1,22 @@
 /** `npx compasso`: all commands, one file each. A new one is its file and a line here. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { addStart } from '../cluster/start.ts'
+import { addCall } from './call.ts'
+import { addChat } from './chat.ts'
+import { addCompletion } from './completion.ts'
+import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
+import { addHistory } from './history.ts'
+import { addLamport } from './lamport.ts'
+import { addLogs } from './logs.ts'
+import { addMenu } from './menu.ts'
+import { addMusic } from './music.ts'
+import { addPlaylist } from './playlist.ts'
 import { endOnSignals } from './signals.ts'
 import { addStatus } from './status.ts'
+import { addTail } from './tail.ts'
 import { addVerify } from './verify.ts'
+import { version } from './version.ts'
 
 const HELP = `
 Where the cluster is comes from the environment or .env: BROKER_URL, PROXY_OUT_URL, REF_URL, or PORT_OFFSET for one of
@@ -24,23 +34,32 @@ Exit codes:
 export function createProgram(): Command {
   const program = new Command('compasso')
     .description('A replicated messaging and RPC cluster on ZeroMQ.')
-    .version(readVersion(), '-V, --version')
+    .version(version(), '-V, --version')
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP)
+  program.commandsGroup('The cluster:')
   addStart(program.command('start'))
   addStatus(program)
   addVerify(program)
   addForget(program)
+  addDoctor(program)
+  addLamport(program)
+  addLogs(program)
+  addChat(program)
+  addHistory(program)
+  addTail(program)
+  program.commandsGroup('Music:')
+  addMusic(program)
+  addPlaylist(program)
+  program.commandsGroup('Everything else:')
+  program.helpCommand('help [command]', 'how a command is used')
+  addMenu(program)
+  addCall(program)
+  addCompletion(program)
   // A cluster ends in its own way; everything else at once.
   program.hook('preAction', (_, command) => {
     if (command.name() !== 'start') endOnSignals()
   })
   return program
-}
-
-/** Of this package, which is beside dist/ or src/. */
-function readVersion(): string {
-  const root = import.meta.url.endsWith('.ts') ? '../..' : '../../..'
-  return JSON.parse(readFileSync(join(import.meta.dirname, root, 'package.json'), 'utf8')).version
 }

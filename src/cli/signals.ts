@@ -1,4 +1,5 @@
 /** Ctrl-C at any moment, and a reader of our output that goes away: the command ends at once and leaves nothing behind. */
+import { rmSync } from 'node:fs'
 import { EXIT } from './failure.ts'
 
 const SHOW_CURSOR = '\u001b[?25h'
@@ -10,9 +11,18 @@ export function endOnSignals(): void {
   for (const [signal, code] of Object.entries(CODES)) process.on(signal, () => leave(code))
 }
 
+const leftovers = new Set<string>()
+
+/** A file that is not whole yet: removed should the command be ended before. @returns what says that it is */
+export function onLeave(path: string): () => void {
+  leftovers.add(path)
+  return () => leftovers.delete(path)
+}
+
 /** Ends the process with the terminal as it was: echo, line mode and a cursor. */
 export function leave(code: number): never {
   restoreTerminal()
+  for (const path of leftovers) rmSync(path, { force: true })
   process.exit(code)
 }
 

@@ -1,50 +1,24 @@
 /** `compasso status`: asks ref who there is, and every server how far it is. */
-import type { Command } from 'commander'
-import { z } from 'zod'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../platform/config.ts'
-import { AskError, ask } from './ask.ts'
-import { print, printJson, printTable } from './output.ts'
-import { requireThere } from './probe.ts'
+import { escapeControls } from '../platform/pretty.ts'
+import { furthest, type RefStatus, type Row, readStatus, stateOf } from './cluster-status.ts'
+import { Failure } from './failure.ts'
+import { print, printJson, printJsonLine, printTable } from './output.ts'
 
-// Loose: fields that this does not know are passed on by --json.
-const viewNumber = z.union([z.number(), z.looseObject({ number: z.number() }).transform(({ number }) => number)])
-const LISTED = z.looseObject({
-  name: z.string(),
-  rank: z.number(),
-  endpoint: z.looseObject({ peer: z.string() }).nullish(),
-})
-const REF = z.looseObject({
-  view: z
-    .looseObject({ number: z.number(), quorum: z.number(), members: z.array(z.looseObject({ rank: z.number() })) })
-    .nullish(),
-  total: z.number(),
-  /** Those that the quorum is counted over, whether there now or not. */
-  ranks: z.array(z.number()).default([]),
-  servers: z.array(LISTED.extend({ alive: z.boolean(), member: z.boolean() })),
-})
-const SERVER = z.looseObject({
-  origin: z.string().nullish(),
-  view: viewNumber.nullish(),
-  state: z.string(),
-  position: z.number(),
-  digest: z.string().nullish(),
-  clock: z.number(),
-  unordered: z.number(),
-})
-
-type RefStatus = z.infer<typeof REF>
-type Listed = RefStatus['servers'][number]
-type ServerStatus = z.infer<typeof SERVER>
-type Row = Listed & { status: ServerStatus | null }
+type Options = { watch?: number | true; json?: true }
 
 const HELP = `
 States: installed (orders and answers), frozen (changing the view), learner (copying files), repairing (a damaged file),
 unreachable, down.
 "behind" counts events that the server furthest ahead has ordered and this one has not yet.
-Where no ref answers, exit code 3. REF_URL or PORT_OFFSET say where it is.
+Where no ref answers, exit code 3; --watch waits for it. REF_URL or PORT_OFFSET say where it is.
 
 Examples:
   npx compasso status
+  npx compasso status --watch
+  npx compasso status --watch 5 --json
   PORT_OFFSET=100 npx compasso status --json
 `
 
@@ -52,46 +26,48 @@ export function addStatus(program: Command): void {
   program
     .command('status')
     .description('Ask ref and every server: rank, origin, view, position, digest, who is behind.')
-    .option('--json', 'for programs')
+    .option('-w, --watch [seconds]', 'again and again until Ctrl-C (default: every second)', readSeconds)
+    .option('--json', 'for programs; with --watch one line each time')
     .addHelpText('after', HELP)
-    .action(async ({ json }: { json?: true }) => {
+    .action(async ({ watch, json }: Options) => {
       const { refUrl } = loadConfig()
-      await requireThere('ref', [refUrl])
-      const ref = parse(REF, refUrl, await ask(refUrl, 'status'))
-      const rows = await Promise.all(
-        withAbsent(ref).map(async (listed) => ({ ...listed, status: await askServer(listed) })),
-      )
-      rows.sort((a, b) => a.rank - b.rank)
+      if (watch !== undefined) return watchStatus(refUrl, watch === true ? 1 : watch, json === true)
+      const { ref, rows } = await readStatus(refUrl)
       if (json === true) printJson(asJson(refUrl, ref, rows))
       else show(refUrl, ref, rows)
     })
 }
 
-/** The servers that ref hears, and those that it only counts. */
-function withAbsent({ servers, ranks }: RefStatus): Listed[] {
-  const absent = ranks.filter((rank) => !servers.some((server) => server.rank === rank))
-  return [...servers, ...absent.map((rank) => ({ name: `server-${rank}`, rank, alive: false, member: false }))]
+function readSeconds(text: string): number {
+  const seconds = Number(text)
+  if (text.trim() === '' || !(seconds >= 0.1 && seconds <= 3600))
+    throw new InvalidArgumentError('it must be a number of seconds from 0.1 to 3600.')
+  return seconds
 }
 
-async function askServer({ alive, endpoint }: Listed): Promise<ServerStatus | null> {
-  if (!alive || endpoint === null || endpoint === undefined) return null
-  try {
-    return parse(SERVER, endpoint.peer, await ask(endpoint.peer, 'status'))
-  } catch (error) {
-    if (error instanceof AskError) return null
-    throw error
+const HOME = '\u001b[H'
+const CLEAR_BELOW = '\u001b[J'
+
+/** Whatever happens to the cluster: what cannot be known is said, and looked at again. */
+async function watchStatus(refUrl: string, seconds: number, json: boolean): Promise<never> {
+  const terminal = process.stdout.isTTY === true && !json
+  if (terminal) process.stdout.write('\u001b[2J')
+  for (;;) {
+    const state = await readStatus(refUrl).catch((error: unknown) => {
+      if (error instanceof Failure) return error.message
+      throw error
+    })
+    if (terminal) process.stdout.write(`${HOME}${CLEAR_BELOW}`)
+    if (json)
+      printJsonLine(typeof state === 'string' ? { ref: refUrl, error: state } : asJson(refUrl, state.ref, state.rows))
+    else {
+      print(`${new Date().toLocaleTimeString('en-GB')}, every ${seconds} s, Ctrl-C ends`)
+      if (typeof state === 'string') print(escapeControls(state))
+      else show(refUrl, state.ref, state.rows)
+    }
+    await sleep(seconds * 1000)
   }
 }
-
-function parse<T>(schema: z.ZodType<T>, url: string, data: unknown): T {
-  const result = schema.safeParse(data)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]!
-  throw new AskError(`${url} answered something else than a status (${issue.path.join('.')}: ${issue.message})`)
-}
-
-const stateOf = ({ status, alive }: Row): string => status?.state ?? (alive ? 'unreachable' : 'down')
-const furthest = (rows: readonly Row[]): number => Math.max(0, ...rows.map(({ status }) => status?.position ?? 0))
 
 function asJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): Record<string, unknown> {
   const most = furthest(rows)

@@ -7,6 +7,7 @@
  */
 
 import { createClock } from '../core/lamport.ts'
+import { createMessageLog } from '../platform/message-log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { quote } from '../protocol/errors.ts'
@@ -34,8 +35,9 @@ export function connect(options: ClientOptions): Client {
   if (brokers.length === 0) throw new TypeError('connect needs at least one broker')
   const clock = createClock()
   const complain = createComplaints(options.log)
-  const requests = createRequests(brokers, clock, complain)
-  const subscriptions = createSubscriptions(proxies, clock, complain)
+  const messages = createMessageLog(options.log)
+  const requests = createRequests(brokers, clock, complain, messages)
+  const subscriptions = createSubscriptions(proxies, clock, complain, messages)
   const ending = new AbortController()
   let closing: Promise<void> | null = null
 

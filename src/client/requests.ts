@@ -1,8 +1,9 @@
 /** Calls over the connections to the brokers: the table of calls with its sockets and timers. */
 
 import type { Clock } from '../core/lamport.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
-import { lastClock } from '../protocol/carried.ts'
+import { firstClock, lastClock } from '../protocol/carried.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
 import type { Call } from './call.ts'
 import { CallTable } from './calls.ts'
@@ -24,12 +25,20 @@ const SWEEP_MS = 50
 const MOST_PENDING = 100_000
 const TOO_MANY = `more than ${MOST_PENDING} calls wait for an answer`
 
-export function createRequests(urls: readonly string[], clock: Clock, complain: Complain): Requests {
+export function createRequests(
+  urls: readonly string[],
+  clock: Clock,
+  complain: Complain,
+  messages: MessageLog | null,
+): Requests {
   const nextUlid = createUlids()
   const table = new CallTable({
     clock,
     brokers: urls.length,
-    transmit: (broker, batch, body) => links[broker]!.send(batch, body),
+    transmit(broker, batch, body) {
+      messages?.sent('client>broker', body, clock.now)
+      links[broker]!.send(batch, body)
+    },
     timestamp: () => Date.now(),
     random: Math.random,
     onFailover: (from, to) => complain('a broker is silent, trying another', { from: urls[from], to: urls[to] }),
@@ -47,7 +56,9 @@ export function createRequests(urls: readonly string[], clock: Clock, complain: 
   function receive(broker: number, batch: number, body: Buffer): void {
     let wrong: string | null
     // Also of a reply that nobody waits for any more.
-    clock.merge(lastClock(body, 'clock'))
+    const carried = lastClock(body, 'clock') ?? firstClock(body)
+    clock.merge(carried)
+    messages?.received('broker>client', body, carried, clock.now)
     try {
       wrong = table.receive(broker, batch, body, now())
     } catch (error) {

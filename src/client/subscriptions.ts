@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../core/lamport.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { WELCOME_TOPIC } from '../platform/socket-welcome.ts'
 import { createSocket, readLoop } from '../platform/sockets.ts'
@@ -19,7 +20,6 @@ import { onAbort, pause } from './waiting.ts'
 type Reader = (map: Data, bytes: number) => void
 type Topic = { readers: Set<Reader>; recent: ReturnType<typeof createRecent> }
 
-const NOTHING = Buffer.alloc(0)
 /** Ids remembered per topic, to drop repeats. */
 const RECENT_IDS = 10_000
 /** Messages read ahead from each proxy, of up to 0.5 MiB; when the program is busy for long, it misses some. */
@@ -40,7 +40,12 @@ export type Subscriptions = {
   close(): void
 }
 
-export function createSubscriptions(urls: string[], clock: Clock, complain: Complain): Subscriptions {
+export function createSubscriptions(
+  urls: string[],
+  clock: Clock,
+  complain: Complain,
+  messages: MessageLog | null,
+): Subscriptions {
   const topics = new Map<string, Topic>()
   const confirmations = new Map<string, () => void>()
   const me = randomBytes(8).toString('hex')
@@ -52,14 +57,12 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
   function receive(frames: Buffer[]): void {
     const name = frames[0]!.toString()
     const topic = topics.get(name)
+    if (frames.length === 2) hear(name, frames[1]!)
     if (topic === undefined) {
-      clock.merge(firstClock(frames[1] ?? NOTHING))
       confirmations.get(name)?.()
       return
     }
     if (frames.length !== 2) return
-    // The message's; those of its maps are their events'. A repeat is received too.
-    clock.merge(lastClock(frames[1]!, 'sent'))
     let body: unknown
     try {
       body = decode(frames[1]!)
@@ -70,6 +73,14 @@ export function createSubscriptions(urls: string[], clock: Clock, complain: Comp
     const bytes = frames[1]!.length
     if (!Array.isArray(body)) deliver(topic, body, bytes)
     else for (const map of body) deliver(topic, map, bytes / body.length)
+  }
+  /** The clock of the message; those of its maps are their events'. A repeat is received too. */
+  function hear(name: string, body: Buffer): void {
+    const sent = lastClock(body, 'sent')
+    const carried = sent ?? firstClock(body)
+    clock.merge(carried)
+    const isOurs = sent !== null || name.startsWith(WELCOME_TOPIC)
+    messages?.received(isOurs ? 'proxy>client' : 'publisher>client', body, carried, clock.now)
   }
   function deliver(topic: Topic, map: unknown, bytes: number): void {
     if (!isMap(map)) return

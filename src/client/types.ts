@@ -2,8 +2,12 @@
 import type { Data } from '../protocol/envelope.ts'
 import type { ServiceTypes } from '../server/services/types.ts'
 
-/** Where the library writes warnings, rarely: a pino logger, or `console`. */
-export type ClientLog = { warn(fields: Record<string, unknown>, text: string): void }
+/** Where the library writes warnings, rarely: a pino logger, or `console`. At level debug also every message. */
+export type ClientLog = {
+  warn(fields: Record<string, unknown>, text: string): void
+  isLevelEnabled?(level: string): boolean
+  debug?(fields: Record<string, unknown>, text: string): void
+}
 
 export type ClientOptions = {
   /** Endpoints of brokers; the next one is used when one is silent. */

@@ -13,6 +13,7 @@ export function addresses(config: Config, plans: readonly ProcessPlan[]): Record
     broker: `tcp://${host}:${config.brokerPort}`,
     proxy: `tcp://${host}:${config.proxyOutPort}`,
     ref: `tcp://${host}:${config.refPort}`,
+    http: `http://${host}:${config.httpPort}`,
     data: config.dataDir,
     health: Object.fromEntries(plans.map(({ name, healthPort }) => [name, `http://${host}:${healthPort}/healthz`])),
   }
@@ -27,6 +28,7 @@ export function banner(config: Config, plans: readonly ProcessPlan[]): string {
   const rows = [
     ['requests', `tcp://${host}:${config.brokerPort}`, 'broker: REQ or DEALER, see docs/protocol.md'],
     ['events', `tcp://${host}:${config.proxyOutPort}`, 'proxy: SUB, topic = channel or user'],
+    ['http', `http://${host}:${config.httpPort}`, 'JSON-RPC and events: curl it, see docs/http.md'],
     ['ref', `tcp://${host}:${config.refPort}`, 'ranks and views'],
     ['health', `http://${host}:${PORTS.health + config.portOffset}/healthz`, healthPorts(plans)],
     ['data', data, 'one folder a server, one JSON line an event'],
@@ -40,7 +42,7 @@ export function banner(config: Config, plans: readonly ProcessPlan[]): string {
     .join('')}`
 }
 
-/** `ref 9100, broker 9101, proxy 9102, server 9111–9113, bot 9131–9132` */
+/** `ref 9100, broker 9101, proxy 9102, console 9103, server 9111–9113, bot 9131–9132` */
 function healthPorts(plans: readonly ProcessPlan[]): string {
   const groups = new Map<string, number[]>()
   for (const { name, healthPort } of plans) {

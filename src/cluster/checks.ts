@@ -54,8 +54,8 @@ const WHY: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot be bound: BIND_HOST is no address of this machine',
 }
 
-/** Binds and lets go again. The code of the error, or null. */
-function tryPort(host: string, port: number): Promise<string | null> {
+/** Binds a port and lets go of it again. @returns the code of the error, or null when the port is free */
+export function tryPort(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))

@@ -19,6 +19,7 @@ import { allReady } from './readiness.ts'
 /** How long each group may take to stop; servers bring each other to the same position first. Under 10 s in all. */
 const STOP_LIMIT_MS: Readonly<Record<ProcessPlan['role'], number>> = {
   client: 1500,
+  console: 1500,
   server: 5300,
   broker: 1200,
   proxy: 1200,
@@ -93,7 +94,7 @@ async function untilRanked(plan: ProcessPlan, dataDir: string, signal: AbortSign
 
 async function bringDown(running: Running, lock: DirectoryLock): Promise<string | null> {
   const { children, log } = running
-  if (running.failure === null) log.info('stopping: bots, servers, broker and proxy, ref')
+  if (running.failure === null) log.info('stopping: bots and console, servers, broker and proxy, ref')
   let clean = true
   for (const roles of STOP_ORDER) {
     const group = children.filter(({ plan }) => roles.includes(plan.role))

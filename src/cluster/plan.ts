@@ -3,23 +3,23 @@ import type { Config, Environment } from '../platform/config.ts'
 import { PORTS } from '../protocol/ports.ts'
 
 export type ProcessPlan = {
-  /** ref, broker, proxy, server-1 …, bot-1 … */
+  /** ref, broker, proxy, console, server-1 …, bot-1 … */
   name: string
   /** The folder of its main program. */
-  role: 'ref' | 'broker' | 'proxy' | 'server' | 'client'
+  role: 'ref' | 'broker' | 'proxy' | 'server' | 'client' | 'console'
   healthPort: number
   env: Environment
 }
 
 /** The order in which groups stop: nobody loses whom it still needs. */
 export const STOP_ORDER: readonly (readonly ProcessPlan['role'][])[] = [
-  ['client'],
+  ['client', 'console'],
   ['server'],
   ['broker', 'proxy'],
   ['ref'],
 ]
 
-// Health ports count up from the first: ref, broker, proxy, then servers from +11 and bots behind them from +31.
+// Health ports count up from the first: ref, broker, proxy, console, then servers from +11 and bots behind them from +31.
 const FIRST_SERVER = 11
 const SERVERS_LEFT_ROOM = 20
 
@@ -52,6 +52,7 @@ export function planCluster(config: Config, env: Environment): ProcessPlan[] {
     plan('ref', 'ref', 0),
     plan('broker', 'broker', 1),
     plan('proxy', 'proxy', 2),
+    plan('console', 'console', 3),
     ...Array.from({ length: config.replicas }, (_, index) => server(index)),
     ...Array.from({ length: config.bots }, (_, index) => plan(`bot-${index + 1}`, 'client', firstBot + index)),
   ]
@@ -65,6 +66,7 @@ export function portsOf(config: Config, plans: readonly ProcessPlan[]): { port: 
     { port: config.proxyInPort, owner: 'proxy, for publishers' },
     { port: config.proxyOutPort, owner: 'proxy' },
     { port: config.refPort, owner: 'ref' },
+    { port: config.httpPort, owner: 'console' },
     ...[...config.brokerRoutes].map(([service, port]) => ({ port, owner: `broker, for ${service}` })),
     ...plans.map(({ healthPort, name }) => ({ port: healthPort, owner: `health of ${name}` })),
   ]

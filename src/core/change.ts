@@ -9,7 +9,7 @@ import { type FlushMessage, type Installed, type Origin, type Seqs, sameView, ty
 import { startCheckpoint } from './checkpoint.ts'
 import { decide } from './decision.ts'
 import { installedRecord, knownRecord } from './journal.ts'
-import { merge } from './lamport.ts'
+import { merge, tick } from './lamport.ts'
 import { updateStable } from './ordering.ts'
 import { createOriginLog, cutAt } from './origin_log.ts'
 import { failWaiters } from './requests.ts'
@@ -130,7 +130,10 @@ export function sendFlush(r: Replica): void {
     return
   }
   r.flushedAt = r.now
-  for (const peer of waiting) r.effects.push({ type: 'send', to: peer.member.instance, message: r.flush })
+  // Said again, it is another message by Lamport's rule; what it says is the snapshot of makeFlush.
+  r.clock = tick(r.clock)
+  const message = { ...r.flush, clock: r.clock }
+  for (const peer of waiting) r.effects.push({ type: 'send', to: peer.member.instance, message })
 }
 
 /** R5: one fixed snapshot a view. Everything journalled before the view was known is durable by now. */

@@ -5,7 +5,7 @@
 import type { Data } from '../protocol/envelope.ts'
 import { quote, type Refusal, refuse } from '../protocol/errors.ts'
 import type { Endpoint, Instance, Rank, Report, View } from '../protocol/replica.ts'
-import { DEAD_MS } from './detector.ts'
+import { DEAD_MS, hear } from './detector.ts'
 import { isFresh, isInstalledByAll, noteInstalled, type Persisted, persistedOf, type RefState } from './ref_state.ts'
 import { GRACE_MS, nextView, quorumOf } from './views.ts'
 
@@ -34,11 +34,12 @@ export type RefEffect =
 export function refStep(state: RefState, now: number, nonce: string, input: RefInput): RefEffect[] {
   const effects: RefEffect[] = []
   forgetDead(state, now)
-  const before = JSON.stringify(persistedOf(state))
   const answer = take(state, now, input, effects)
   decide(state, now, nonce, effects)
   const after = persistedOf(state)
-  if (JSON.stringify(after) !== before) effects.unshift({ type: 'persist', state: after })
+  const text = JSON.stringify(after)
+  if (text !== state.saved) effects.unshift({ type: 'persist', state: after })
+  state.saved = text
   if (answer !== null)
     effects.push('code' in answer ? { type: 'refuse', refusal: answer as Refusal } : answerWith(state, input, answer))
   return effects
@@ -97,8 +98,7 @@ function takeHeartbeat(
   }
   const known = state.servers.get(report.instance)
   const askedAt = report.joining ? (known?.heard.report.joining ? known.askedAt : now) : 0
-  const silentSince = report.silent.length === 0 ? 0 : known?.heard.silentSince || now
-  const server = { name, endpoint, heard: { report, at: now, silentSince }, askedAt }
+  const server = { name, endpoint, heard: hear(known?.heard, report, now), askedAt }
   state.servers.set(report.instance, server)
   state.names.set(name, report.rank)
   state.leases.delete(name)

@@ -46,12 +46,14 @@ export type RefState = {
   startedAt: number
   /** There was a state to start from: then live servers may exist that have not reported yet. */
   restored: boolean
+  /** What was persisted last, as text. */
+  saved: string
 }
 
 /** @param configured REPLICAS, for a cluster that has no state yet */
 export function createRefState(persisted: Persisted | null, configured: number, now: number): RefState {
   const ranks = Array.from({ length: configured }, (_, i) => (i + 1) as Rank)
-  return {
+  const state: RefState = {
     ranks: persisted?.ranks ?? ranks,
     names: new Map(Object.entries(persisted?.names ?? {})),
     view: persisted?.view ?? null,
@@ -66,7 +68,10 @@ export function createRefState(persisted: Persisted | null, configured: number, 
     stalledSince: null,
     startedAt: now,
     restored: persisted !== null,
+    saved: '',
   }
+  state.saved = JSON.stringify(persistedOf(state))
+  return state
 }
 
 export const persistedOf = (state: RefState): Persisted => ({

@@ -26,6 +26,9 @@ export type Config = {
   peerPort: number
   peerPubPort: number
   healthPort: number
+  httpPort: number
+  /** The one origin elsewhere whose pages may use the HTTP gateway. */
+  httpCorsOrigin: string | null
   brokerUrls: string[]
   brokerBackUrls: string[]
   proxyInUrls: string[]
@@ -111,6 +114,8 @@ const urls = z
   .transform((text) => text.split(',').map((one) => one.trim()))
   .refine((all) => all.every((one) => URL_FORM.test(one)), 'tcp://host:port, several separated by commas')
 
+// As browsers write it: lower case, no path.
+const ORIGIN_FORM = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/
 const ROUTES_FORM = /^[^=,\s]{1,64}=\d{1,5}(,[^=,\s]{1,64}=\d{1,5})*$/
 const routes = z
   .string()
@@ -157,6 +162,8 @@ const VARIABLES = z.object({
   PEER_PORT: portOrAny(PORTS.peer),
   PEER_PUB_PORT: portOrAny(PORTS.peerPub),
   HEALTH_PORT: portOrAny(PORTS.health),
+  HTTP_PORT: port(PORTS.http),
+  HTTP_CORS_ORIGIN: z.string().regex(ORIGIN_FORM, 'one origin, as http://host or https://host:port').optional(),
   BROKER_URL: urls.optional(),
   BROKER_BACK_URL: urls.optional(),
   PROXY_IN_URL: urls.optional(),
@@ -213,6 +220,8 @@ function assemble(given: z.infer<typeof VARIABLES>): Config {
     peerPort: at('PEER_PORT'),
     peerPubPort: at('PEER_PUB_PORT'),
     healthPort: at('HEALTH_PORT'),
+    httpPort: at('HTTP_PORT'),
+    httpCorsOrigin: given.HTTP_CORS_ORIGIN ?? null,
     brokerUrls: given.BROKER_URL ?? [local(brokerPort)],
     brokerBackUrls: given.BROKER_BACK_URL ?? [local(brokerBackPort)],
     proxyInUrls: given.PROXY_IN_URL ?? [local(proxyInPort)],

@@ -102,6 +102,21 @@ async function contest(directory: string, own: string, reach: (name: string) => 
   }
 }
 
+/** Who has a directory now (`pid 4711 on name`), or null when nobody does. Takes nothing and removes nothing. */
+export async function holderOf(directory: string): Promise<string | null> {
+  const handle = await open(directory, 'r')
+  try {
+    const names = (await readdir(directory)).filter((name) => LOCK_NAME.test(name))
+    for (const name of names.sort()) {
+      const holder = await ask(socketPath(directory, handle, name))
+      if (holder !== null) return holder
+    }
+    return null
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Who listens there, or null when nobody does any more. */
 function ask(path: string): Promise<string | null> {
   return new Promise((resolve) => {

@@ -2,13 +2,17 @@
  * What every process is: configuration, a log, a health server, something to start, and a clean end.
  * `main.ts` of each role is one call of `runRole`.
  */
+import { randomUUID } from 'node:crypto'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { startHealth } from './health.ts'
 import { createLog, type Log } from './log.ts'
+import { createMessageLog, type MessageLog } from './message-log.ts'
 
 export type RoleContext = {
   config: Config
   log: Log
+  /** Null unless debug records are written. */
+  messages: MessageLog | null
   /** Registers what has to be done before the process ends; the newest is done first. */
   onStop(stopper: () => Promise<void> | void): void
   /** Whether requests would succeed now; a new role is not ready until it says so. */
@@ -40,6 +44,8 @@ export function runRole(role: string, start: (context: RoleContext) => Promise<v
   }
   let readClock = (): number => 0
   const log = createLog(config, role, undefined, () => readClock())
+  // Process numbers come again, in containers at every start: this tells one run from the next.
+  log.debug({ run: randomUUID() }, `${role} begins`)
   const fail = (error: unknown): never => {
     const line = startFailure(error)
     if (line === null) log.fatal({ err: error }, `${role} crashed`)
@@ -57,6 +63,7 @@ export function runRole(role: string, start: (context: RoleContext) => Promise<v
     await start({
       config,
       log,
+      messages: createMessageLog(log),
       onStop: (stopper) => stoppers.push(stopper),
       setHealth: health.set,
       setClock(read) {

@@ -10,6 +10,7 @@
  * (replies) or `sent` (publications, whose `clock` is that of their event) of nine bytes, `cf` and a 64-bit integer. Encode
  * WIDE there, then `setLastClock`. A document that ends otherwise is somebody else's and passes as it is.
  */
+import { readClock } from './envelope.ts'
 import { FIXED, WIDTH } from './scan.ts'
 
 /** Encoded in nine bytes, like every whole number above 2^32: room for any clock. */
@@ -106,10 +107,11 @@ function skip(body: Buffer, start: number): number {
   return at
 }
 
-/** A clock as any language writes it, floats of whole numbers included; 0 when it is none. */
+/** A clock as any language writes it, floats of whole numbers and digits included; 0 when it is none. */
 function readNumber(body: Buffer, at: number): number {
   const type = body[at] ?? UINT64
   if (type < 0x80) return type
+  if (type >= 0xa1 && type <= 0xb0) return readClock(body.toString('latin1', at + 1, at + 1 + (type & 0x1f))) ?? 0
   const size = type === 0xcc ? 1 : type === 0xcd ? 2 : type === 0xce ? 4 : type === UINT64 || type === 0xcb ? 8 : 0
   if (size === 0 || at + 1 + size > body.length) return 0
   if (size < 8) return body.readUIntBE(at + 1, size)

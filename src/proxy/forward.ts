@@ -8,6 +8,7 @@
 
 import { mergeClient, mergeTrusted, tick } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
+import { createMessageLog, type MessageLog } from '../platform/message-log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { WELCOME_TOPIC } from '../platform/socket-welcome.ts'
 import { firstClock, lastClock, setLastClock } from '../protocol/carried.ts'
@@ -31,6 +32,7 @@ export type ForwardOptions = {
 export class Forward {
   readonly #options: ForwardOptions
   readonly #complain: Complain
+  readonly #messages: MessageLog | null
   /** What publishers were asked for, so that it is taken back once for each time it was asked. */
   readonly #topics = new Set<string>()
   #counts = { ...NOTHING }
@@ -39,6 +41,7 @@ export class Forward {
   constructor(options: ForwardOptions) {
     this.#options = options
     this.#complain = createComplaints(options.log)
+    this.#messages = createMessageLog(options.log)
   }
 
   get clock(): number {
@@ -60,10 +63,22 @@ export class Forward {
     const body = frames[1]!
     this.#counts.bytes += body.length
     const sent = lastClock(body, 'sent')
-    this.#clock = sent === null ? mergeClient(this.#clock, firstClock(body)) : mergeTrusted(this.#clock, sent)
-    this.#clock = tick(this.#clock)
-    setLastClock(body, 'sent', this.#clock)
+    if (sent === null) this.#hearStranger(body)
+    else {
+      this.#clock = mergeTrusted(this.#clock, sent)
+      this.#messages?.received('server>proxy', body, sent, this.#clock)
+      this.#clock = tick(this.#clock)
+      setLastClock(body, 'sent', this.#clock)
+      this.#messages?.sent('proxy>client', body, this.#clock)
+    }
     this.#options.toSubscribers(frames)
+  }
+
+  /** What it says passes as it is, and only raises the clock. */
+  #hearStranger(body: Buffer): void {
+    const carried = firstClock(body)
+    this.#clock = tick(mergeClient(this.#clock, carried))
+    this.#messages?.received('publisher>proxy', body, carried, this.#clock)
   }
 
   /** From a subscriber, when it is the first or was the last for a topic: one frame, 1 or 0 and the topic. */
@@ -108,6 +123,7 @@ export class Forward {
   #welcome(topic: Buffer): void {
     this.#clock = tick(this.#clock)
     const body = encode({ type: 'welcome', timestamp: Date.now(), clock: this.#clock })
+    this.#messages?.sent('proxy>client', body, this.#clock)
     this.#options.toSubscribers([topic, body])
   }
 }

@@ -4,6 +4,7 @@ import { mergeClient, mergeTrusted, tick } from '../core/lamport.ts'
 import { type RefEffect, type RefInput, refStep } from '../core/ref.ts'
 import type { Persisted, RefState } from '../core/ref_state.ts'
 import type { Log } from '../platform/log.ts'
+import { createMessageLog, type MessageLog } from '../platform/message-log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { decode, encode } from '../protocol/codec.ts'
 import { type Data, type Envelope, errorReply, type Request, readBody, replyEnvelope } from '../protocol/envelope.ts'
@@ -13,6 +14,8 @@ import { readRequest } from './requests.ts'
 
 /** Names are kept for ever, so there is a bound to how many strangers may bring. */
 const MOST_NAMES = 10_000
+/** What only servers ask; they say which instance they are. */
+const SERVERS_ASK: ReadonlySet<string> = new Set(['rank', 'heartbeat', 'join', 'leave'])
 
 export type RefOptions = {
   state: RefState
@@ -25,6 +28,7 @@ export type RefOptions = {
 export class Ref {
   readonly #options: RefOptions
   readonly #complain: Complain
+  readonly #messages: MessageLog | null
   readonly #plain = createPlainServers()
   /** Servers seen in the last list, so that comings and goings can be told. */
   #present = new Map<string, string>()
@@ -33,6 +37,7 @@ export class Ref {
   constructor(options: RefOptions) {
     this.#options = options
     this.#complain = createComplaints(options.log)
+    this.#messages = createMessageLog(options.log)
   }
 
   get clock(): number {
@@ -46,7 +51,14 @@ export class Ref {
       this.#complain('dropped a message: an empty frame and a body were expected', { frames: frames.length })
       return
     }
-    const reply = encode(this.#answerBody(body, now))
+    const { requests, batch } = this.#read(body)
+    const isServer = requests.some(({ service }) => SERVERS_ASK.has(service))
+    for (const request of requests) this.#hear(request)
+    const carried = Math.max(...requests.map(({ clock }) => clock))
+    this.#messages?.received(isServer ? 'server>ref' : 'tool>ref', body, carried, this.#clock)
+    const replies = requests.map((request) => this.#answer(request, now))
+    const reply = encode(batch ? replies : replies[0])
+    this.#messages?.sent(isServer ? 'ref>server' : 'ref>tool', reply, this.#clock)
     this.#options.send([...frames.slice(0, -1), reply])
   }
 
@@ -56,24 +68,25 @@ export class Ref {
     this.#tellPresence()
   }
 
-  #answerBody(body: Buffer, now: number): Envelope | Envelope[] {
-    let value: unknown
+  #read(body: Buffer): { requests: Request[]; batch: boolean } {
     try {
-      value = decode(body)
+      return readBody(decode(body))
     } catch (error) {
-      this.#complain('a request could not be read', { wrong: (error as Error).message })
-      return replyEnvelope('', null, this.#stamp(refuse('bad_request', (error as Error).message)))
+      const wrong = (error as Error).message
+      this.#complain('a request could not be read', { wrong })
+      const request = { service: '', id: null, data: {}, clock: 0, wrong: refuse('bad_request', wrong) }
+      return { requests: [request], batch: false }
     }
-    const { requests, batch } = readBody(value)
-    const replies = requests.map((request) => this.#answer(request, now))
-    return batch ? replies : replies[0]!
+  }
+
+  /** A server's clock is one of ours, however far ahead; others' only within reason. */
+  #hear({ service, data, clock, wrong }: Request): void {
+    const isServer = wrong === null && SERVERS_ASK.has(service) && typeof data.instance === 'string'
+    this.#clock = isServer ? mergeTrusted(this.#clock, clock) : mergeClient(this.#clock, clock)
   }
 
   #answer(request: Request, now: number): Envelope {
     const read = readRequest(request)
-    // A server's clock is one of ours, however far ahead; others' only within reason.
-    const isServer = 'input' in read && read.input.type === 'heartbeat'
-    this.#clock = isServer ? mergeTrusted(this.#clock, request.clock) : mergeClient(this.#clock, request.clock)
     const answer =
       'refusal' in read
         ? read.refusal
@@ -126,6 +139,7 @@ export class Ref {
       service: 'view',
       data: { view: effect.view, timestamp: Date.now(), clock: this.#clock },
     })
+    this.#messages?.sent('ref>server', body, this.#clock)
     for (const instance of effect.to) send([Buffer.from(instance), Buffer.alloc(0), body])
   }
 

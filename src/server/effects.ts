@@ -3,11 +3,12 @@ import { tick } from '../core/lamport.ts'
 import type { Replica } from '../core/replica.ts'
 import type { Effect, Input, Outcome } from '../core/types.ts'
 import type { Log } from '../platform/log.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
 import { encode } from '../protocol/codec.ts'
 import { refuse } from '../protocol/errors.ts'
-import { replicaEnvelope } from '../protocol/replica.ts'
+import { type ReplicaMessage, replicaEnvelope } from '../protocol/replica.ts'
 import { replicaTopic } from '../protocol/topics.ts'
 import type { Effects } from './engine.ts'
 import { complainOfDamage } from './file-service.ts'
@@ -29,6 +30,7 @@ export type EffectsOptions = {
   publisher: Publisher
   time: ClusterTime
   log: Log
+  messages: MessageLog | null
   complain: Complain
   post(input: Input): void
   /** ref should hear of this server soon. */
@@ -80,11 +82,32 @@ export function createEffects(options: EffectsOptions): Effects {
     }
   }
   return {
+    announce: createAnnouncer(options),
     carryOut,
     stepDone() {
       publisher.flush()
       options.stepDone()
     },
+  }
+}
+
+/**
+ * Notes what a step sends before anything of it is carried out: its messages had their clocks in the step, and carrying out
+ * an answer raises the clock further.
+ */
+function createAnnouncer({ replica, publisher, messages }: EffectsOptions): Effects['announce'] {
+  if (messages === null) return null
+  const topic = replicaTopic(replica.rank)
+  return (effects) => {
+    // One message may go to several.
+    const announced = new Set<ReplicaMessage>()
+    for (const effect of effects) {
+      if (effect.type !== 'send' && !(effect.type === 'publish' && publisher.wanted(topic))) continue
+      const { message } = effect
+      if (announced.has(message)) continue
+      announced.add(message)
+      messages.sent(`server>server ${message.type}`, message.instance, message.clock)
+    }
   }
 }
 
@@ -105,7 +128,7 @@ function reply({ replica, complain }: EffectsOptions, lookups: Lookups, token: T
 }
 
 /** Gives public lines to servers that copy them, a few at a time. */
-function createGiver({ replica, store, peers, complain }: EffectsOptions) {
+function createGiver({ replica, store, peers, messages, complain }: EffectsOptions) {
   let giving = 0
   return async ({ to, from, upTo, view }: Extract<Effect, { type: 'copy' }>): Promise<void> => {
     if (giving >= MOST_COPIES) return
@@ -114,6 +137,7 @@ function createGiver({ replica, store, peers, complain }: EffectsOptions) {
       const lines = await store.copy(from, upTo, COPY_BYTES)
       replica.clock = tick(replica.clock)
       const { rank, instance, clock, position } = replica
+      messages?.sent('server>server copied', instance, clock)
       peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
     } catch (error) {
       complainOfDamage(complain, error as Error)

@@ -8,6 +8,8 @@ import type { ClientRequest, Effect, Input } from '../core/types.ts'
 import type { ClusterTime } from './time.ts'
 
 export type Effects = {
+  /** To be told of all effects of a step before the first is carried out; null when it need not be. */
+  readonly announce: ((effects: readonly Effect[]) => void) | null
   /** @returns an input that follows from it at once, or null */
   carryOut(effect: Effect): Input | null
   /** The effects of one step are all carried out. */
@@ -40,7 +42,9 @@ export function createEngine(replica: Replica, time: ClusterTime, effects: Effec
       if (some === requests) requests = []
       taken.push({ type: 'requests', requests: some, time: time.now() })
     }
-    for (const effect of step(replica, performance.now(), taken)) {
+    const todo = step(replica, performance.now(), taken)
+    effects.announce?.(todo)
+    for (const effect of todo) {
       const follows = effects.carryOut(effect)
       if (follows !== null) inputs.push(follows)
     }

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode, encode } from '../protocol/codec.ts'
-import { type Data, isMap } from '../protocol/envelope.ts'
+import { type Data, isMap, readClock } from '../protocol/envelope.ts'
 import type { ClusterTime } from './time.ts'
 
 const ASK_AGAIN_MS = 1000
@@ -24,15 +25,16 @@ export type LinkOptions = {
   /** What it is called at the other end: of two connections with the same name the older is closed. */
   identity: string
   /** Who is at the other end, for the log. */
-  peer: string
+  peer: 'ref' | 'server'
   log: Log
+  messages: MessageLog | null
   clock: Clock
   time: ClusterTime
   /** Data of heartbeats' replies and of views that ref sends by itself. */
   onAnswer?(data: Data): void
 }
 
-export function connectLink({ url, identity, peer, log, clock, time, onAnswer }: LinkOptions): Link {
+export function connectLink({ url, identity, peer, log, messages, clock, time, onAnswer }: LinkOptions): Link {
   const complain = createComplaints(log)
   // Only to one that is there: what it should have heard a while ago is of no use to it.
   const socket = createSocket('dealer', { immediate: true, linger: 300 })
@@ -46,12 +48,20 @@ export function connectLink({ url, identity, peer, log, clock, time, onAnswer }:
     if (envelope === null) return complain(`${peer} sent something that is no envelope`)
     const { service, id, data } = envelope
     clock.merge(data.clock)
+    messages?.received(
+      peer === 'ref' ? 'ref>server' : 'server>tool',
+      frames.at(-1)!,
+      readClock(data.clock) ?? 0,
+      clock.now,
+    )
     const resolve = typeof id === 'string' ? asked.get(id) : undefined
     if (resolve !== undefined) resolve(data)
     else if (service === 'heartbeat' || service === 'view') onAnswer?.(data)
   })
   const send = (service: string, id: string | undefined, data: Data): void => {
-    writer.send(['', encode({ service, id, data: { ...data, timestamp: time.now(), clock: clock.tick() } })])
+    const body = encode({ service, id, data: { ...data, timestamp: time.now(), clock: clock.tick() } })
+    messages?.sent(peer === 'ref' ? 'server>ref' : 'tool>server', body, clock.now)
+    writer.send(['', body])
   }
 
   return {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/lamport.ts'
 import type { Log } from '../platform/log.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Giver } from '../platform/store-mend.ts'
 import type { Others, Standing } from '../platform/store-open.ts'
 import { type Data, isMap } from '../protocol/envelope.ts'
@@ -15,7 +16,14 @@ import type { ClusterTime } from './time.ts'
 const HEARTBEAT_MS = 1000
 const ANSWER_MS = 900
 
-export type MendingOptions = { instance: Instance; ref: Link; clock: Clock; time: ClusterTime; log: Log }
+export type MendingOptions = {
+  instance: Instance
+  ref: Link
+  clock: Clock
+  time: ClusterTime
+  log: Log
+  messages: MessageLog | null
+}
 
 /** The server that is mended; `onBeat` hears once a second how it stands. */
 type Patient = { rank: Rank; name: string; endpoint: Endpoint; onBeat(detail: Data): void }
@@ -28,12 +36,12 @@ export type Mending = {
   of(patient: Patient): Others
 }
 
-export function createMending({ instance, ref, clock, time, log }: MendingOptions): Mending {
+export function createMending({ instance, ref, clock, time, log, messages }: MendingOptions): Mending {
   let lent: { patient: Patient; standing: Standing } | null = null
   let servers: Server[] = []
   const giver = createGiver(
     () => servers,
-    ({ peer }) => connectLink({ url: peer, identity: `${instance}-files`, peer: 'server', log, clock, time }),
+    ({ peer }) => connectLink({ url: peer, identity: `${instance}-files`, peer: 'server', log, messages, clock, time }),
   )
   const beat = (patient: Patient, standing: Standing): void => {
     const { rank, name, endpoint } = patient

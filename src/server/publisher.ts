@@ -2,9 +2,11 @@
  * What this server publishes: to its peers, who subscribe here directly, and through the proxies to everybody else.
  * An XPUB sees the subscriptions, so what nobody subscribed to is not even encoded.
  */
+import type { Clock } from '../core/lamport.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { bindSocket, createSocket, createWriter, readLoop } from '../platform/sockets.ts'
-import { setLastClock, WIDE } from '../protocol/carried.ts'
+import { lastClock, setLastClock, WIDE } from '../protocol/carried.ts'
 import { encode } from '../protocol/codec.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -35,12 +37,12 @@ export type Publisher = {
   close(): void
 }
 
-/** @param nextClock the Lamport clock for the next message, by the rule */
 export async function createPublisher(
   url: string,
   proxyUrls: readonly string[],
   complain: Complain,
-  nextClock: () => number,
+  clock: Clock,
+  messages: MessageLog | null,
 ): Promise<Publisher> {
   const socket = createSocket('xpub', { sendHighWaterMark: QUEUE, maxMessageSize: LONGEST_FRAME, linger: LINGER_MS })
   const writer = createWriter(socket)
@@ -63,7 +65,11 @@ export async function createPublisher(
     },
     flush() {
       if (gathered.size === 0) return
-      for (const [topic, maps] of gathered) for (const body of encodeMaps(maps, nextClock)) publish(topic, body)
+      for (const [topic, maps] of gathered)
+        for (const body of encodeMaps(maps, clock.tick)) {
+          messages?.sent('server>proxy', body, lastClock(body, 'sent')!)
+          publish(topic, body)
+        }
       gathered.clear()
     },
     close() {
@@ -77,12 +83,12 @@ export async function createPublisher(
  * The bodies of a topic's maps: one each while they are few, or arrays of many, each within the frame limit. A map's `clock`
  * is its event's; the Lamport time of the message stands at its end, as `sent` of the last map.
  */
-export function encodeMaps(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+export function encodeMaps(maps: readonly Data[], nextClock: () => number): Buffer[] {
   if (maps.length >= ARRAY_FROM) return encodeArrays(maps, nextClock)
   return maps.map((map) => sealed(encode({ ...map, sent: WIDE }), nextClock))
 }
 
-function encodeArrays(maps: readonly Data[], nextClock: () => number): Uint8Array[] {
+function encodeArrays(maps: readonly Data[], nextClock: () => number): Buffer[] {
   const last = { ...maps.at(-1)!, sent: WIDE }
   const body = encode(maps.length === 1 ? last : [...maps.slice(0, -1), last])
   if (body.length <= BATCH_BYTES || maps.length === 1) return [sealed(body, nextClock)]
@@ -90,7 +96,7 @@ function encodeArrays(maps: readonly Data[], nextClock: () => number): Uint8Arra
   return [...encodeArrays(maps.slice(0, half), nextClock), ...encodeArrays(maps.slice(half), nextClock)]
 }
 
-function sealed(bytes: Uint8Array, nextClock: () => number): Uint8Array {
+function sealed(bytes: Uint8Array, nextClock: () => number): Buffer {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   setLastClock(body, 'sent', nextClock())
   return body

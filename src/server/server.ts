@@ -1,7 +1,7 @@
 /** The server: makes everything and connects it. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
-import { createReplica, type Replica } from '../core/replica.ts'
+import { createReplica, hear, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
 import { describeHost } from '../platform/host.ts'
 import type { RoleContext } from '../platform/role.ts'
@@ -40,7 +40,7 @@ type Inlets = {
 }
 
 export async function startServer(context: RoleContext): Promise<void> {
-  const { config, log, onStop } = context
+  const { config, log, messages, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
   const time = createTime()
   const clock = clockOf(() => inlets.tools.clock)
@@ -48,8 +48,8 @@ export async function startServer(context: RoleContext): Promise<void> {
     inlets.membership?.take(data)
     inlets.mending.take(data)
   }
-  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, clock, time, onAnswer })
-  const mending = createMending({ instance, ref, clock, time, log })
+  const ref = connectLink({ url: config.refUrl, identity: instance, peer: 'ref', log, messages, clock, time, onAnswer })
+  const mending = createMending({ instance, ref, clock, time, log, messages })
   const inlets: Inlets = { engine: null, membership: null, timekeeping: null, mending, tools: mending.tools }
   context.setClock(() => clock.now)
   const { rank, directory, lock } = await findPlace(config, ref, log)
@@ -62,7 +62,7 @@ export async function startServer(context: RoleContext): Promise<void> {
     await lock.release()
     throw error
   })
-  run({ context, time, ref, space, inlets, ...sockets, ...loaded })
+  run({ context, time, clock, ref, space, inlets, ...sockets, ...loaded })
   log.info({ rank, ...sockets.endpoint }, 'waiting for a view')
 }
 
@@ -121,7 +121,7 @@ async function load(
 type Sockets = { peers: Peers; publisher: Publisher; endpoint: Endpoint }
 
 async function bind(
-  { config, log }: RoleContext,
+  { config, log, messages }: RoleContext,
   instance: Instance,
   time: ClusterTime,
   clock: Clock,
@@ -129,13 +129,19 @@ async function bind(
 ): Promise<Sockets> {
   const complain = createComplaints(log)
   const at = (port: number): string => `tcp://${config.bindHost}:${port === 0 ? '*' : port}`
-  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock.tick)
+  const publisher = await createPublisher(at(config.peerPubPort), config.proxyInUrls, complain, clock, messages)
   const file = createFileService((name) => inlets.tools.readable(name), complain)
   const peers = await createPeers({
     ...{ url: at(config.peerPort), instance, time, complain },
-    onMessage: (message) => inlets.engine?.post({ type: 'message', message }),
+    onMessage(message) {
+      const { engine } = inlets
+      if (engine === null) return
+      hear(engine.replica, message)
+      messages?.received(`server>server ${message.type}`, message.instance, message.clock, clock.now)
+      engine.post({ type: 'message', message })
+    },
     onTimekeeping: (envelope) => inlets.timekeeping?.take(envelope),
-    onRequest: (body) => answerTool(body, inlets.tools, file, time),
+    onRequest: (body) => answerTool(body, inlets.tools, file, time, messages),
   })
   const advertised = (endpoint: string): string => `tcp://${config.advertiseHost}:${endpoint.split(':').at(-1)}`
   return { peers, publisher, endpoint: { peer: advertised(peers.endpoint), pub: advertised(publisher.endpoint) } }
@@ -144,6 +150,7 @@ async function bind(
 type Parts = Sockets & {
   context: RoleContext
   time: ClusterTime
+  clock: Clock
   replica: Replica
   store: Store
   ref: Link
@@ -151,28 +158,26 @@ type Parts = Sockets & {
   inlets: Inlets
 }
 
-function run({ context, time, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
-  const { config, log, onStop, setHealth } = context
+function run({ context, time, clock, replica, store, peers, publisher, endpoint, ref, space, inlets }: Parts): void {
+  const { config, log, messages, onStop, setHealth } = context
   const post = (input: Input): void => inlets.engine?.post(input)
   const complain = createComplaints(log)
   const workers = createWorkers({
     ...{ urls: config.brokerBackUrls, time, complain },
+    clock,
+    messages,
     onRequests(requests) {
       // Each will have its reply.
       inlets.timekeeping?.exchanged(requests.length * 2)
       inlets.engine?.request(requests)
     },
-    nextClock() {
-      replica.clock = tick(replica.clock)
-      return replica.clock
-    },
   })
   const readiness = createReadiness(replica, workers, setHealth)
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
   const report = (): void => membership.report()
-  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, report })
+  const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, messages, report })
   const effects = createEffects({
-    ...{ replica, store, peers, publisher, time, log, complain, post, report },
+    ...{ replica, store, peers, publisher, time, log, messages, complain, post, report },
     stepDone() {
       timekeeping.look()
       readiness.look()

@@ -3,6 +3,7 @@ import { showDigest } from '../core/hash.ts'
 import { mergeClient, tick } from '../core/lamport.ts'
 import type { Replica } from '../core/replica.ts'
 import type { Readable } from '../platform/files-sums.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { ClockStatus } from '../protocol/clock-status.ts'
 import { decode, encode } from '../protocol/codec.ts'
 import { type Data, errorReply, type Request, readBody, replyEnvelope } from '../protocol/envelope.ts'
@@ -25,6 +26,7 @@ export async function answerTool(
   tools: Tools,
   file: FileService,
   time: ClusterTime,
+  messages: MessageLog | null,
 ): Promise<Uint8Array> {
   let value: unknown
   try {
@@ -33,13 +35,17 @@ export async function answerTool(
     return encode(replyEnvelope('', null, stamped(refuse('bad_request', (error as Error).message), tools, time)))
   }
   const { requests, batch } = readBody(value)
+  const carried = Math.max(...requests.map(({ clock }) => clock))
+  tools.clock.clock = mergeClient(tools.clock.clock, carried)
+  messages?.received('tool>server', body, carried, tools.clock.clock)
   const replies = []
   for (const request of requests) {
-    tools.clock.clock = mergeClient(tools.clock.clock, request.clock)
     const answered = request.wrong ?? (await answer(request, tools, batch ? null : file, time))
     replies.push(replyEnvelope(request.service, request.id, stamped(answered, tools, time)))
   }
-  return encode(batch ? replies : replies[0])
+  const reply = encode(batch ? replies : replies[0])
+  messages?.sent('server>tool', reply, tools.clock.clock)
+  return reply
 }
 
 function stamped(answered: Data | Refusal, tools: Tools, time: ClusterTime): Data {

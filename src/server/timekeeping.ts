@@ -13,6 +13,7 @@ import {
   type TimekeepingInput,
 } from '../core/timekeeper.ts'
 import type { Log } from '../platform/log.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { ClockStatus } from '../protocol/clock-status.ts'
 import { encode } from '../protocol/codec.ts'
 import type { View } from '../protocol/replica.ts'
@@ -29,6 +30,7 @@ export type TimekeepingOptions = {
   peers: Peers
   publisher: Publisher
   log: Log
+  messages: MessageLog | null
   /** ref should be asked for the newest view soon. */
   report(): void
 }
@@ -45,7 +47,7 @@ export type Timekeeping = {
 }
 
 export function createTimekeeping(options: TimekeepingOptions): Timekeeping {
-  const { replica, time } = options
+  const { replica, time, messages } = options
   const keeper = createTimekeeper(replica.rank, time.clock)
   let looked: View | null = null
   const run = (input: TimekeepingInput): void => {
@@ -61,6 +63,7 @@ export function createTimekeeping(options: TimekeepingOptions): Timekeeping {
     take({ from, message }) {
       if (from.instance === replica.instance) return
       hear(replica, from)
+      messages?.received(`server>server ${message.type}`, from.instance, from.clock, replica.clock)
       run({ type: 'message', from, message })
     },
     exchanged: (messages) => countExchanged(keeper, messages),
@@ -69,12 +72,13 @@ export function createTimekeeping(options: TimekeepingOptions): Timekeeping {
 }
 
 function carryOut(options: TimekeepingOptions, effect: TimekeepingEffect): void {
-  const { replica, name, time, peers, publisher, log } = options
+  const { replica, name, time, peers, publisher, log, messages } = options
   const { rank, instance } = replica
   switch (effect.type) {
     case 'send': {
       replica.clock = tick(replica.clock)
       const from = { rank, instance, clock: replica.clock }
+      messages?.sent(`server>server ${effect.message.type}`, instance, replica.clock)
       return peers.sendBody(effect.to, encode(timekeepingEnvelope({ from, message: effect.message }, time.now())))
     }
     case 'announce': {

@@ -3,7 +3,9 @@
  * give requests to those who can answer them.
  */
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../core/lamport.ts'
 import type { ClientRequest } from '../core/types.ts'
+import type { MessageLog } from '../platform/message-log.ts'
 import type { Complain } from '../platform/socket-complaints.ts'
 import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode } from '../protocol/codec.ts'
@@ -32,8 +34,8 @@ export type WorkersOptions = {
   time: ClusterTime
   complain: Complain
   onRequests(requests: readonly ClientRequest[]): void
-  /** The Lamport clock for the next message, by the rule. */
-  nextClock(): number
+  clock: Clock
+  messages: MessageLog | null
 }
 
 export type Workers = {
@@ -51,7 +53,7 @@ export type Workers = {
 type Link = { socket: ReturnType<typeof createSocket<'dealer'>>; replies: ReplyLine }
 
 export function createWorkers(options: WorkersOptions): Workers {
-  const { urls, time, complain } = options
+  const { urls, time, complain, clock, messages } = options
   let links: Link[] = []
   let draining = false
   let unanswered = 0
@@ -78,8 +80,13 @@ export function createWorkers(options: WorkersOptions): Workers {
       unanswered -= done.requests.length
       bytes -= size
       if (waiting.length > 0 && !draining && !isFull()) resume()
-      return toFrames(message, done, time.now(), options.nextClock())
+      const body = encodeReply(done, time.now(), clock.tick())
+      messages?.sent('server>broker', body, clock.now)
+      return toFrames(message, body, clock.now)
     }
+    const carried = message.stamp === null ? 0 : stampClock(message.stamp)
+    clock.merge(carried)
+    messages?.received('broker>server', message.body, carried, clock.now)
     const batch = takeBody(message.body, complain, (done) => replies.add(() => reply(done)))
     unanswered += batch.requests.length
     bytes += size
@@ -125,8 +132,7 @@ function openLink(
   return link
 }
 
-function toFrames({ route, stamp }: Message, batch: Batch, timestamp: number, clock: number): Uint8Array[] {
-  const body = encodeReply(batch, timestamp, clock)
+function toFrames({ route, stamp }: Message, body: Uint8Array, clock: number): Uint8Array[] {
   return stamp === null ? [...route, EMPTY, body] : [...route, restamp(stamp, clock), EMPTY, body]
 }
 

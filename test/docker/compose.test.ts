@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { readEvents } from '../e2e/support/events.ts'
 import { areEqual, assertPrefixes, linesOf, type PublicFiles, publicFilesIn } from '../e2e/support/files.ts'
 import { freeOffset } from '../e2e/support/ports.ts'
 import { waitFor } from '../e2e/support/wait.ts'
@@ -75,8 +76,11 @@ async function assertEqualWhenQuiet(servers: number): Promise<void> {
 before(async () => {
   chownSync(dataDir, owner.uid, owner.gid)
   const offset = await freeOffset({})
-  const ports = { BROKER_HOST_PORT: 5555, PROXY_IN_HOST_PORT: 5557, PROXY_OUT_HOST_PORT: 5558, REF_HOST_PORT: 5559 }
-  for (const [variable, port] of Object.entries(ports)) env[variable] = String(port + offset)
+  const hostPorts = {
+    ...{ BROKER_HOST_PORT: 5555, PROXY_IN_HOST_PORT: 5557, PROXY_OUT_HOST_PORT: 5558, REF_HOST_PORT: 5559 },
+    HTTP_HOST_PORT: 8080,
+  }
+  for (const [variable, port] of Object.entries(hostPorts)) env[variable] = String(port + offset)
 })
 
 after(async () => {
@@ -87,7 +91,7 @@ after(async () => {
 
 test('up --build --wait: every service becomes healthy', async () => {
   await compose('up', '--build', '--detach', '--wait')
-  const counts = { ref: 1, broker: 1, proxy: 1, server: 3, client_auto: 2 }
+  const counts = { ref: 1, broker: 1, proxy: 1, server: 3, console: 1, client_auto: 2 }
   for (const [service, count] of Object.entries(counts)) {
     const all = await containers(service)
     assert.equal(all.length, count, service)
@@ -113,11 +117,24 @@ test('containers are confined: own user, no capability, nothing to write to, bou
   const [inspected] = JSON.parse(await docker('inspect', server!.Name))
   assert.ok(inspected.HostConfig.Memory > 0)
   assert.ok(inspected.HostConfig.PidsLimit > 0)
-  for (const service of ['ref', 'broker', 'proxy']) {
+  for (const service of ['ref', 'broker', 'proxy', 'console']) {
     const [{ NetworkSettings }] = JSON.parse(await docker('inspect', (await containers(service))[0]!.Name))
     const bound = Object.values(NetworkSettings.Ports as Record<string, { HostIp: string }[] | null>)
     for (const { HostIp } of bound.flatMap((all) => all ?? [])) assert.equal(HostIp, '127.0.0.1')
   }
+})
+
+test('the HTTP gateway answers on this machine, and streams what is said in a channel', async () => {
+  const base = `http://127.0.0.1:${env.HTTP_HOST_PORT}`
+  const body = JSON.stringify({ jsonrpc: '2.0', method: 'channels', id: 1 })
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${base}/rpc`, { method: 'POST', headers, body })
+  const { result } = (await response.json()) as { result: { channels: string[] } }
+  assert.ok(result.channels.length > 0)
+  assert.equal((await fetch(`${base}/healthz`)).status, 200)
+  const events = readEvents(`${base}/events?channel=${result.channels[0]}&from=0`)
+  await waitFor(() => events.received.length >= 2, 'events over HTTP', MINUTE_MS)
+  events.close()
 })
 
 test('a server that is killed comes back and has everything', async () => {

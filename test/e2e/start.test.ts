@@ -67,7 +67,7 @@ test('npm start says when it is ready and where to connect, and Ctrl-C on its te
     () => out.includes('cluster ready') && out.includes('Ctrl-C'),
     () => `cluster ready\n${out}`,
   )
-  assert.match(out, /^\d\d:\d\d:\d\d\.\d\d\d INFO {2}cluster *: cluster ready$/m)
+  assert.match(out, /^\d\d:\d\d:\d\d\.\d\d\d INFO {2}cluster *: cluster ready {2}clock=\d+$/m)
   assert.match(out, new RegExp(`tcp://127.0.0.1:${5555 + offset}`))
   assert.match(out, new RegExp(`tcp://127.0.0.1:${5558 + offset}`))
   assert.ok(existsSync(join(dataDir, 'server-1')))
@@ -95,7 +95,7 @@ test('a process that dies is started again; when the launcher dies, all end by t
       ['bot-1', 'SIGKILL'],
     ],
   )
-  const names = ['ref', 'broker', 'proxy', 'server-1', 'bot-1']
+  const names = ['ref', 'broker', 'proxy', 'console', 'server-1', 'bot-1']
   const pids = names.map((name) => cluster.pid(name)!)
   process.kill(cluster.launcherPid, 'SIGKILL')
   const isThere = (pid: number): boolean => existsSync(`/proc/${pid}`)

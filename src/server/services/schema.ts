@@ -133,12 +133,12 @@ function asSent(issue: z.core.$ZodIssue, sent: readonly [other: string, own: str
   return { ...issue, ...changed, input: issue.input } as z.core.$ZodRawIssue
 }
 
-/** The JSON schema of the fields under all their names. */
+/** The JSON schema of the fields under all their names; the others are marked, so that nobody new is told to use them. */
 function describeNames(fields: z.ZodObject, names: readonly [other: string, own: string][]) {
   const { $schema: _, ...json } = z.toJSONSchema(fields, { io: 'input' })
   const more = names.map(([other, own]) => [
     other,
-    { ...Object(json.properties?.[own]), description: `the same as ${own}` },
+    { ...Object(json.properties?.[own]), description: `the same as ${own}`, deprecated: true },
   ])
   return { ...json, properties: { ...json.properties, ...Object.fromEntries(more) } }
 }

@@ -1,7 +1,7 @@
 /** The network between chosen processes is cut, in one direction or both, and mended. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { waitFor } from '../support/cluster.ts'
+import { type LogRecord, waitFor } from '../support/cluster.ts'
 import { between, type Direction } from '../support/hostile/network.ts'
 import { isMissing } from '../support/hostile/tools.ts'
 import { startTrial, type Trial } from '../support/hostile/trial.ts'
@@ -47,6 +47,21 @@ test('single links: server to ref, to the broker, to the proxy, to another serve
   const held = [await cutWhile(trial, between('server-1', ['ref']), unheard)]
   for (const other of ['broker', 'proxy', 'server-3']) held.push(await cutWhile(trial, between('server-1', [other])))
   t.diagnostic(`held back: ${held.join(', ')}`)
+  await trial.finish()
+})
+
+test('two servers do not hear each other: ref leaves one out, and the order goes on meanwhile', { skip }, async (t) => {
+  const trial = await startTrial(t, { network: true })
+  const { cluster } = trial.hostile
+  await cutWhile(trial, between('server-1', ['server-2']), async () => {
+    const leftOut = ({ msg, left_out }: LogRecord): boolean => msg === 'new view' && String(left_out) === '2'
+    await waitFor(() => cluster.records().some(leftOut), 'ref to leave out the one with the higher rank')
+    const seen = cluster.records().length
+    const ordering = (): unknown[] =>
+      cluster.records().flatMap(({ msg, process: name }, i) => (i >= seen && msg === 'replicated' ? [name] : []))
+    await waitFor(() => ['server-1', 'server-3'].every((name) => ordering().includes(name)), 'both others to order')
+    await trial.load.more(5)
+  })
   await trial.finish()
 })
 

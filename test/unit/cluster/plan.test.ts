@@ -13,6 +13,7 @@ test('every process has its name, role and health port', () => {
       ['ref', 'ref', 9100],
       ['broker', 'broker', 9101],
       ['proxy', 'proxy', 9102],
+      ['console', 'console', 9103],
       ['server-1', 'server', 9111],
       ['server-2', 'server', 9112],
       ['bot-1', 'client', 9131],

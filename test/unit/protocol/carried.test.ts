@@ -60,6 +60,7 @@ test('the first clock is found wherever a client of any language puts it', () =>
     assert.equal(firstClock(bytes({ service: 's', data: { clock } })), clock)
   const float = Buffer.from([0x81, 0xa5, ...Buffer.from('clock'), 0xcb, 0x40, 0x44, 0, 0, 0, 0, 0, 0])
   assert.equal(firstClock(float), 40)
+  assert.equal(firstClock(bytes({ data: { clock: '1234567890123456' } })), 1234567890123456)
 })
 
 test('where there is none, or it is no clock, it is 0', () => {

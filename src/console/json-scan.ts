@@ -1,0 +1,36 @@
+/** Looks at JSON text without building anything, so that a hostile one is refused before it costs memory. */
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const BRACKET_OPEN = 0x5b
+const BRACKET_CLOSE = 0x5d
+const BRACE_OPEN = 0x7b
+const BRACE_CLOSE = 0x7d
+
+/** How deep arrays and objects are nested; stops counting above `most`. The text need not be valid. */
+export function depthOf(text: Uint8Array, most: number): number {
+  let depth = 0
+  let deepest = 0
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at]!
+    if (byte === QUOTE) at = endOfString(text, at)
+    else if (byte === BRACKET_OPEN || byte === BRACE_OPEN) {
+      if (++depth > deepest) deepest = depth
+      if (deepest > most) return deepest
+    } else if (byte === BRACKET_CLOSE || byte === BRACE_CLOSE) depth--
+  }
+  return deepest
+}
+
+/** Where the string ends that begins at `from`. */
+function endOfString(text: Uint8Array, from: number): number {
+  let at = from + 1
+  while (at < text.length && text[at] !== QUOTE) at += text[at] === BACKSLASH ? 2 : 1
+  return at
+}
+
+/** The first byte that is not white space, as a character. */
+export function firstOf(text: Uint8Array): string {
+  for (const byte of text) if (byte > 0x20) return String.fromCharCode(byte)
+  return ''
+}

@@ -1,0 +1,75 @@
+/** The process of the HTTP gateway. */
+import { readFileSync } from 'node:fs'
+import { connect } from '../client/client.ts'
+import { runRole } from '../platform/role.ts'
+import { createApplication } from '../server/services/index.ts'
+import { createInvoke } from './calls.ts'
+import { createGateway } from './gateway.ts'
+import { createMethods } from './methods.ts'
+import { openRpcOf } from './openrpc.ts'
+import { pause } from './pause.ts'
+import { watchCluster } from './readiness.ts'
+
+/** How long calls may take when stopping; the launcher waits for 1.5 s in all. */
+const GRACE_MS = 1000
+const LEAVE_MS = 200
+const REPORT_MS = 1000
+
+runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
+  const client = connect({ broker: config.brokerUrls, proxy: config.proxyOutUrls, log })
+  setClock(() => client.clock)
+  const methods = createMethods(createApplication().services)
+  const openRpc = openRpcOf(methods, packageVersion())
+  const stopping = new AbortController()
+  let ready = false
+  let why: string | undefined = 'has not asked yet'
+  const gateway = createGateway({
+    ...{ client, log },
+    ...{ openRpc, invokeFor: (key) => createInvoke({ client, methods, openRpc }, key) },
+    guard: { corsOrigin: config.httpCorsOrigin, ownName: config.advertiseHost },
+    health: () => ({ ready, ...(why !== undefined && { why }), clock: client.clock }),
+  })
+  const port = await gateway.listen(config.bindHost, config.httpPort)
+  onStop(async () => {
+    stopping.abort()
+    setHealth(false, { why: 'stopping' })
+    const closed = gateway.close()
+    // Calls that are not answered by then are told so, and that leaves too.
+    await client.close(GRACE_MS)
+    await Promise.race([closed, pause(LEAVE_MS, new AbortController().signal)])
+    gateway.cut()
+    await closed
+  })
+  log.info({ host: config.bindHost, port, brokers: config.brokerUrls }, 'listening; waiting for a server to answer')
+  void watchCluster(client, stopping.signal, (nowReady, reason) => {
+    if (nowReady !== ready) {
+      if (nowReady) log.info('the cluster answers')
+      else log.warn({ why: reason }, 'the cluster does not answer')
+    }
+    ready = nowReady
+    why = reason
+    setHealth(ready, reason === undefined ? {} : { why: reason })
+  })
+  void report(stopping.signal)
+
+  /** What was done, once a second if anything was. */
+  async function report(signal: AbortSignal): Promise<void> {
+    for (let reported = 0; !signal.aborted; await pause(REPORT_MS, signal)) {
+      const { calls, streams } = gateway.counts()
+      if (calls > reported) log.info({ calls: calls - reported, streams }, 'took calls')
+      reported = calls
+    }
+  }
+})
+
+/** Of the package that this file is in: `src/console` or `dist/src/console`. */
+function packageVersion(): string {
+  for (const up of ['../..', '../../..']) {
+    try {
+      return JSON.parse(readFileSync(new URL(`${up}/package.json`, import.meta.url), 'utf8')).version
+    } catch {
+      // It is one further up.
+    }
+  }
+  return '0.0.0'
+}
