@@ -3,7 +3,7 @@ import { pack, Unpackr } from 'msgpackr'
 import { Request } from 'zeromq'
 
 // Timestamps in milliseconds take 64 bits, of which msgpackr makes a BigInt unless told otherwise.
-const unpackr = new Unpackr({ int64AsType: 'number' })
+const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
 const broker = new Request()
 broker.connect(process.argv[2] ?? 'tcp://127.0.0.1:5555')
 

@@ -21,11 +21,12 @@ class Worker:
 
     def data_of(self, data):
         """The service itself: request data in, reply data out."""
-        values = data.get("values")
+        values = data.get("values", data.get("valores"))
         if not isinstance(values, list) or not values or not all(type(v) in (int, float) for v in values):
             text = "values must be a list of one or more numbers"
             return {"status": "erro", "code": "bad_request", "description": text, "message": text, "retriable": False}
-        return {"status": "sucesso", "result": sum(values) / len(values)}
+        mean = sum(values) / len(values)
+        return {"status": "sucesso", "result": mean, "resultado": mean, "count": len(values)}
 
     def answer(self, request):
         """One envelope in, one out: the same service, and the same id if there is one. The clock is Lamport's."""

@@ -4,6 +4,7 @@ import { addStart } from '../cluster/start.ts'
 import { addCall } from './call.ts'
 import { addChat } from './chat.ts'
 import { addCompletion } from './completion.ts'
+import { addConformance } from './conformance.ts'
 import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
 import { addHistory } from './history.ts'
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addStatus(program)
   addVerify(program)
   addForget(program)
+  addConformance(program)
   addDoctor(program)
   addLamport(program)
   addLogs(program)

@@ -123,5 +123,6 @@ test('the ten lines of Node', async () => {
   assert.deepEqual(
     [...stdout.matchAll(/^\{ status: '(\w+)', timestamp: \d+, clock: \d+ \}$/gm)].map(([, status]) => status),
     ['sucesso', 'sucesso', 'OK'],
+    stdout,
   )
 })

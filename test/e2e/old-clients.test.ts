@@ -38,6 +38,9 @@ const EXPECTED: ((data: Data, names: { user: string; friend: string; channel: st
   (data) => assertError(data, 'unknown_channel'),
   ({ status }) => assert.equal(status, 'OK'),
   (data) => assertError(data, 'unknown_user'),
+  ({ resultado }) => assert.equal(resultado, 15),
+  ({ resultado }) => assert.equal(resultado, 3),
+  ({ nome }) => assert.equal(nome, 'João Carvalho'),
 ]
 
 function assertError({ status, code, description, message }: Data, expected: string): void {

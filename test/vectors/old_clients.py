@@ -105,7 +105,10 @@ def from_to(envelope):
 
 
 def texts_only(envelope):
-    return {**envelope, "data": {key: str(value) for key, value in envelope["data"].items()}}
+    def text(value):
+        return [text(one) for one in value] if isinstance(value, list) else str(value)
+
+    return {**envelope, "data": {key: text(value) for key, value in envelope["data"].items()}}
 
 
 ISO = MOMENT.isoformat()
@@ -152,6 +155,10 @@ def session(number):
         ("publish", {"user": user, "channel": f"nowhere {number}", "message": "?"}),
         ("message", {"src": user, "dst": friend, "message": f"psst {number}"}),
         ("message", {"src": user, "dst": f"nobody {number}", "message": "?"}),
+        # What the predecessor over RabbitMQ offered.
+        ("soma", {"a": 10, "b": 5}),
+        ("media", {"valores": [1, 2, 6]}),
+        ("busca", {"nome": "joão"}),
     ]
 
 
