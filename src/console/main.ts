@@ -1,8 +1,9 @@
 /** The process of the HTTP gateway. */
 import { readFileSync } from 'node:fs'
 import { connect } from '../client/client.ts'
+import { loadServices } from '../platform/plugins.ts'
 import { runRole } from '../platform/role.ts'
-import { createApplication } from '../server/services/index.ts'
+import { createApplication, NO_HOST } from '../server/services/index.ts'
 import { createInvoke } from './calls.ts'
 import { createGateway } from './gateway.ts'
 import { createMethods } from './methods.ts'
@@ -16,9 +17,10 @@ const LEAVE_MS = 200
 const REPORT_MS = 1000
 
 runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
+  const app = await loadServices(config.servicesDir, (modules) => createApplication(NO_HOST, modules))
   const client = connect({ broker: config.brokerUrls, proxy: config.proxyOutUrls, log })
   setClock(() => client.clock)
-  const methods = createMethods(createApplication().services)
+  const methods = createMethods(app.services)
   const openRpc = openRpcOf(methods, packageVersion())
   const stopping = new AbortController()
   let ready = false
