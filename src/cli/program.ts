@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, readonly Entry[]>> = {
       return (program) => addStart(program.command('start'))
     }),
     one('status', async () => (await import('./status.ts')).addStatus),
+    one('clocks', async () => (await import('./clocks.ts')).addClocks),
     one('verify', async () => (await import('./verify.ts')).addVerify),
     one('forget', async () => (await import('./forget.ts')).addForget),
     one('doctor', async () => (await import('./doctor.ts')).addDoctor),

@@ -1,13 +1,14 @@
 /** The process of the HTTP gateway. */
 import { readFileSync } from 'node:fs'
 import { connect } from '../client/client.ts'
+import { loadServices } from '../platform/plugins.ts'
 import { runRole } from '../platform/role.ts'
-import { createApplication } from '../server/services/index.ts'
+import { createApplication, NO_HOST } from '../server/services/index.ts'
 import { createInvoke } from './calls.ts'
 import { createGateway } from './gateway.ts'
 import { createMethods } from './methods.ts'
 import { openRpcOf } from './openrpc.ts'
-import { pause } from './pause.ts'
+import { isDoneWithin, pause } from './pause.ts'
 import { watchCluster } from './readiness.ts'
 
 /** How long calls may take when stopping; the launcher waits for 1.5 s in all. */
@@ -16,9 +17,10 @@ const LEAVE_MS = 200
 const REPORT_MS = 1000
 
 runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
+  const app = await loadServices(config.servicesDir, (modules) => createApplication(NO_HOST, modules))
   const client = connect({ broker: config.brokerUrls, proxy: config.proxyOutUrls, log })
   setClock(() => client.clock)
-  const methods = createMethods(createApplication().services)
+  const methods = createMethods(app.services)
   const openRpc = openRpcOf(methods, packageVersion())
   const stopping = new AbortController()
   let ready = false
@@ -36,8 +38,7 @@ runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
     const closed = gateway.close()
     // Calls that are not answered by then are told so, and that leaves too.
     await client.close(GRACE_MS)
-    await Promise.race([closed, pause(LEAVE_MS, new AbortController().signal)])
-    gateway.cut()
+    if (!(await isDoneWithin(closed, LEAVE_MS))) gateway.cut()
     await closed
   })
   log.info({ host: config.bindHost, port, brokers: config.brokerUrls }, 'listening; waiting for a server to answer')
