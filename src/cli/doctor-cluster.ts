@@ -14,7 +14,7 @@ export async function probeAll(config: Config): Promise<{ present: ReadonlySet<s
     ['broker', config.brokerUrls],
     ['proxy', config.proxyOutUrls],
     ['ref', [config.refUrl]],
-    ['gateway', [gatewayUrl(config)]],
+    ['gateway', gatewayUrls(config)],
   ]
   const all = places.flatMap(([who, urls]) => urls.map((url) => ({ who, url })))
   const found = await Promise.all(all.map(({ who, url }) => (who === 'gateway' ? probeHttp(url) : probe(url))))
@@ -30,7 +30,11 @@ function presenceFinding(who: string, url: string, presence: Presence): Finding 
   return wrong(who, found, next)
 }
 
-const gatewayUrl = ({ bindHost, httpPort }: Config): string => `http://${reachable(bindHost)}:${httpPort}`
+/** Where the rest of the cluster is on other machines, or in other containers, no variable says where the gateway is. */
+function gatewayUrls({ brokerUrls, bindHost, httpPort }: Config): string[] {
+  const isHere = brokerUrls.some((url) => /^tcp:\/\/(127\.|localhost:)/.test(url))
+  return isHere ? [`http://${reachable(bindHost)}:${httpPort}`] : []
+}
 
 const HTTP_LIMIT_MS = 1500
 
