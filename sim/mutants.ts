@@ -165,6 +165,13 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'splits', seeds: 40 },
   },
   {
+    name: 'who waits for each other to install a view makes no room',
+    file: 'core/views.js',
+    find: ' || !isInstalledByAll(state) ? rest',
+    replace: ' ? rest',
+    ...{ profile: 'splits and kills', seeds: 20 },
+  },
+  {
     name: 'incarnation kept over a restart',
     file: 'core/views.js',
     find: 'origin: makeOrigin(server.heard.report.rank, number)',

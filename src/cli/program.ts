@@ -1,7 +1,7 @@
 /** `npx compasso`: all commands, one file each. A new one is its file and a line here. */
 import { Command } from 'commander'
+import { version } from '../platform/version.ts'
 import { endOnSignals } from './signals.ts'
-import { version } from './version.ts'
 
 const HELP = `
 Where the cluster is comes from the environment or .env: BROKER_URL, PROXY_OUT_URL, REF_URL, or PORT_OFFSET for one of
@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, readonly Entry[]>> = {
       return (program) => addStart(program.command('start'))
     }),
     one('status', async () => (await import('./status.ts')).addStatus),
+    one('clocks', async () => (await import('./clocks.ts')).addClocks),
     one('verify', async () => (await import('./verify.ts')).addVerify),
     one('forget', async () => (await import('./forget.ts')).addForget),
     one('doctor', async () => (await import('./doctor.ts')).addDoctor),

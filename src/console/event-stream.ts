@@ -2,8 +2,8 @@
  * One reader of a feed: writes what comes after its position, in order, each once, and never more than it takes. While it
  * does not take anything nothing is held for it but what its socket has.
  */
-import { type Feed, type Item, itemOf, type Open } from './feeds.ts'
-import { pause } from './pause.ts'
+import { type Feed, itemOf, type Open } from './feeds.ts'
+import { isDoneWithin, pause } from './pause.ts'
 
 /** Where events go: a response, or what a test has for one. */
 export type Sink = {
@@ -52,13 +52,12 @@ async function catchUp(feed: Feed, open: Open, from: number, sink: Sink, signal:
   let blocked: Promise<unknown> | null = null
   try {
     for await (const map of own) {
-      const item: Item = itemOf(map)
+      const item = itemOf(map)
       if (signal.aborted || item.n <= position) break
       position = item.n
       if (!sink.write(item.text)) {
         blocked = sink.drained(signal)
-        const inTime = await Promise.race([blocked.then(() => true), pause(PATIENCE_MS, signal).then(() => false)])
-        if (!inTime) break
+        if (!(await isDoneWithin(blocked, PATIENCE_MS))) break
         blocked = null
       }
       if (position >= feed.base) break

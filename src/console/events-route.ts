@@ -6,10 +6,10 @@ import { CallError, type Client, type OfUser } from '../client/client.ts'
 import type { Log } from '../platform/log.ts'
 import { checkName } from '../protocol/names.ts'
 import { type Sink, streamEvents } from './event-stream.ts'
-import { createFeed, type Feed, type Open } from './feeds.ts'
+import { createFeeds, type Feed, type FeedOptions, type Open } from './feeds.ts'
 import { HttpError } from './http-error.ts'
 import { HTTP_LIMITS } from './limits.ts'
-import { pause } from './pause.ts'
+import { isDoneWithin, pause } from './pause.ts'
 
 /** Proxies and clients give up on a connection where nothing happens. */
 const KEEP_ALIVE_MS = 15_000
@@ -17,9 +17,9 @@ const KEEP_ALIVE_MS = 15_000
 const RETRY_MS = 1000
 /** How long a new stream waits with its first byte, for an answer that says whether there is such a channel. */
 const FIRST_BYTE_MS = 5000
+const STOPPING = 'the gateway is stopping'
 
 type Of = string | OfUser
-type Shared = { feed: Feed; readers: number }
 
 export type EventsRoute = {
   readonly streams: number
@@ -28,56 +28,35 @@ export type EventsRoute = {
 }
 
 export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): EventsRoute {
-  const feeds = new Map<string, Shared>()
+  const feeds = createFeeds()
   const stopping = new AbortController()
   let streams = 0
-
-  const opener =
-    (of: Of): Open =>
-    (from) =>
-      client.subscribe(of, { from })
-  const join = (of: Of): Feed => {
-    const key = JSON.stringify(of)
-    const onFailure = (error: unknown): void => log.warn({ of, error: String(error) }, 'a feed ended, trying again')
-    const shared = feeds.get(key) ?? {
-      feed: createFeed(opener(of), (signal) => newest(client, of, signal), onFailure),
-      readers: 0,
-    }
-    feeds.set(key, shared)
-    shared.readers++
-    return shared.feed
-  }
-  const leave = (of: Of): void => {
-    const key = JSON.stringify(of)
-    const shared = feeds.get(key)!
-    if (--shared.readers > 0) return
-    feeds.delete(key)
-    shared.feed.close()
-  }
-
   app.get('/events', async (request, reply) => {
     const { of, from } = readQuestion(request)
     if (streams >= HTTP_LIMITS.streams) throw new HttpError(503, `there are ${streams} event streams already`)
-    if (stopping.signal.aborted) throw new HttpError(503, 'the gateway is stopping')
+    if (stopping.signal.aborted) throw new HttpError(503, STOPPING)
     streams++
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, stopping.signal])
-    const feed = join(of)
+    const key = JSON.stringify(of)
+    const options = feedOptions(client, of, log)
+    const feed = feeds.join(key, options)
     try {
       const begun = Promise.all([feed.begun, from ?? newest(client, of, signal)]).then(([, position]) => position)
       // Whoever waits for it longer than this hears of it below.
       begun.catch(() => {})
-      await Promise.race([begun, pause(FIRST_BYTE_MS, signal)])
-      if (left.signal.aborted) return reply.hijack()
-      if (stopping.signal.aborted) throw new HttpError(503, 'the gateway is stopping')
-      await stream(begun, { feed, open: opener(of) }, from, start(reply), signal)
+      await isDoneWithin(begun, FIRST_BYTE_MS)
+      signal.throwIfAborted()
+      await stream(begun, { feed, open: options.open }, from, start(reply), signal)
     } catch (error) {
-      if (!reply.sent) throw refusalOf(error)
-      log.debug({ of, error: String(error) }, 'an event stream ended')
+      // Whoever left is told nothing.
+      if (left.signal.aborted) reply.hijack()
+      else if (!reply.sent) throw stopping.signal.aborted ? new HttpError(503, STOPPING) : refusalOf(error)
+      else log.debug({ of, error: String(error) }, 'an event stream ended')
     } finally {
       streams--
-      leave(of)
+      feeds.leave(key)
       if (reply.sent) reply.raw.end()
     }
     return reply
@@ -89,6 +68,12 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
     close: () => stopping.abort(),
   }
 }
+
+const feedOptions = (client: Client, of: Of, log: Log): FeedOptions => ({
+  open: (from) => client.subscribe(of, { from }),
+  newest: (signal) => newest(client, of, signal),
+  onFailure: (error) => log.warn({ of, error: String(error) }, 'a feed ended, trying again'),
+})
 
 async function stream(
   begun: Promise<number>,
