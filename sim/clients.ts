@@ -6,6 +6,7 @@ import { tick } from '../src/core/lamport.ts'
 import { decode, encode } from '../src/protocol/codec.ts'
 import { isMap } from '../src/protocol/envelope.ts'
 import { type ErrorCode, isRetriable } from '../src/protocol/errors.ts'
+import { CATALOGUE } from '../src/server/services/music/catalogue.ts'
 import { carry } from './network.ts'
 import type { Operation } from './operations.ts'
 import type { Cluster } from './server.ts'
@@ -15,6 +16,7 @@ const RETRY_MS = 700
 const GIVE_UP_MS = 15_000
 /** Publications go to these; more are created, so that there is always something new to read. */
 const CHANNELS = ['bossa', 'choro', 'fado', 'forro', 'frevo', 'lundu', 'maxixe', 'morna', 'samba', 'xote']
+const MUSIC = ['playlist.create', 'playlist.delete', 'playlist.add', 'playlist.add', 'playlist.remove', 'play'] as const
 const MORE_CHANNELS = Array.from({ length: 80 }, (_, i) => `${CHANNELS[i % 10]}-${i}`)
 
 export type Clients = {
@@ -98,7 +100,18 @@ function draw({ world }: Cluster, { name, publishes }: Client, number: number): 
   if (kind < 0.8) return { ...unknown, service: 'login', data: { user: name } }
   if (kind < 0.9)
     return { ...unknown, service: 'message', data: { src: name, dst: `c${random.between(1, 5)}`, message: id } }
-  return { ...unknown, service: 'channels', data: {}, seen: [] }
+  if (kind < 0.95) return { ...unknown, service: 'channels', data: {}, seen: [] }
+  return { ...unknown, ...drawMusic(Math.floor((kind - 0.95) * 1e6), name) }
+}
+
+/** Everybody works on the same few playlists. @param choice what is left of a draw, so that no more is drawn */
+function drawMusic(choice: number, user: string): Pick<Operation, 'service' | 'data'> {
+  const service = MUSIC[choice % MUSIC.length]!
+  const rest = Math.floor(choice / MUSIC.length)
+  const track = CATALOGUE[rest % 3]!.id
+  if (service === 'play') return { service, data: { user, track } }
+  const list = { user: 'everybody', name: `list ${Math.floor(rest / 3) % 2}` }
+  return { service, data: service === 'playlist.create' || service === 'playlist.delete' ? list : { ...list, track } }
 }
 
 function perform(cluster: Cluster, client: Client, operation: Operation, done: () => void): void {

@@ -40,6 +40,8 @@ export function carryOut(cluster: Cluster, server: SimServer, effect: Effect): v
       return checkpoint(cluster, server, effect)
     case 'reply':
       return (effect.token as Answer)(effect.outcome, server.replica!.clock)
+    case 'stop':
+      return cluster.check.fail(`${server.name} would stop: ${effect.why}`)
     case 'report':
       return heartbeat(cluster, server)
     case 'log':
@@ -147,7 +149,14 @@ function giveCopy(cluster: Cluster, server: SimServer, effect: Extract<Effect, {
   }
   const replica = server.replica!
   const from = { rank: server.rank, instance: replica.instance, clock: replica.clock }
-  const piece = { from: effect.from, to: upTo, position: replica.position, view: effect.view, files }
+  const piece = {
+    from: effect.from,
+    to: upTo,
+    position: replica.position,
+    view: effect.view,
+    files,
+    writes: replica.app.writes,
+  }
   deliver(cluster, server, to, { ...from, type: 'copied', ...piece }, 'direct')
 }
 

@@ -4,6 +4,7 @@
  * and reads see it.
  */
 import type { ParsedLine } from '../src/core/lines.ts'
+import { checkRefusals } from './refusals.ts'
 
 /** A request's whole life, as its client saw it. */
 export type Operation = {
@@ -51,6 +52,7 @@ export function checkOperations(
       fail(`${id} was refused with ${code}, and the order says ${refusedThere.get(id)}`)
   }
   for (const id of heard) if (!effective.has(id)) fail(`subscribers heard ${id}, which is not in the files`)
+  checkRefusals(operations, lines, effective, fail)
   const lives = new Set(operations.map((operation) => operation.brokerLife))
   lives.delete(-1)
   for (const life of lives)

@@ -16,12 +16,20 @@ export type BackEndOptions = {
 
 /** Most requests that are in the writer and can no longer be taken back. */
 const WRITER_AHEAD = 8
-/** Messages queued to one worker, and replies read ahead from one; of up to 1 MiB, so not many. */
-const WORKER_QUEUE = 128
+/**
+ * Messages queued to one worker, and bytes of them that the kernel holds. ZeroMQ gives to the workers in turn and leaves out
+ * those that are full, so with short queues a slow worker gets less and what it would have kept waiting goes to the others.
+ */
+const WORKER_QUEUE = 4
+const WORKER_KERNEL_BYTES = 8 * 1024
+/** Replies read ahead from one; of up to 1 MiB, so not many. */
 const REPLY_QUEUE = 64
 
 export async function createBackEnd(options: BackEndOptions): Promise<BackEnd> {
-  const socket = createSocket('dealer', { sendHighWaterMark: WORKER_QUEUE, receiveHighWaterMark: REPLY_QUEUE })
+  const socket = createSocket('dealer', {
+    ...{ sendHighWaterMark: WORKER_QUEUE, receiveHighWaterMark: REPLY_QUEUE },
+    sendKernelBytes: WORKER_KERNEL_BYTES,
+  })
   const writer = createWriter(socket)
   const line = new WaitingLine(writer, options.toFrames)
   let workers = 0

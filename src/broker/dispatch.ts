@@ -33,6 +33,8 @@ export type Request = {
   firstSentAt: number
   sentAt: number
   attempts: number
+  /** How often a worker handed it back, because it was behind. */
+  returned: number
   /** No longer in the table: answered or given up. */
   done: boolean
 }
@@ -43,8 +45,14 @@ export const MAX_ATTEMPTS = 5
 /** Beyond the patience of a server (5 s), within that of a client (15 s): it still hears why. */
 export const GIVE_UP_MS = 10_000
 export const OVERTAKEN_MS = 100
+/** How often a request may be handed back; by then all of several workers have probably said that they are behind. */
+export const MOST_RETURNS = 4
+/** How many may be handed back before any is answered, and how many answers are recent. */
+const FREE_RETURNS = 100
+const RECENT = 1000
 
-type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
+/** `answered` and `returned`: of late, halved now and then. */
+type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace; answered: number; returned: number }
 
 export class Dispatch {
   readonly #limits: DispatchLimits
@@ -62,7 +70,7 @@ export class Dispatch {
   /** Takes a request in; it still has to be sent. */
   add(backEnd: number, route: readonly Buffer[], body: Buffer, count: number, now: number): Request {
     const number = ++this.#lastNumber
-    const unsent = { firstSentAt: 0, sentAt: 0, attempts: 0, done: false }
+    const unsent = { firstSentAt: 0, sentAt: 0, attempts: 0, returned: 0, done: false }
     const request: Request = { number, backEnd, route, body, count, cameAt: now, ...unsent }
     this.#waiting.set(number, request)
     this.#bytes += sizeOf(request)
@@ -85,8 +93,34 @@ export class Dispatch {
     // Which attempt this answers is not known; the first is the cautious assumption.
     heard.answeredSentAt = Math.max(heard.answeredSentAt, request.firstSentAt)
     heard.pace.answered(now - request.firstSentAt, now)
+    count(heard, 'answered')
     this.remove(request)
     return request
+  }
+
+  /**
+   * Takes a request that a worker handed back.
+   * @returns the request, to be sent again, or null when it is done already
+   */
+  handedBack(number: number, now: number): Request | null {
+    const request = this.#waiting.get(number)
+    if (request === undefined) return null
+    const heard = this.#heard(request.backEnd)
+    heard.repliedAt = now
+    count(heard, 'returned')
+    request.returned++
+    // It was no attempt that failed.
+    request.attempts--
+    return request
+  }
+
+  /**
+   * Whether the next worker may hand a request back in its turn. Not without end, and not when all are behind: then it
+   * would only make more work for everybody.
+   */
+  mayReturn({ returned, backEnd }: Request): boolean {
+    const heard = this.#heard(backEnd)
+    return returned < MOST_RETURNS && heard.returned <= heard.answered + FREE_RETURNS
   }
 
   /** Takes a request out unanswered. */
@@ -141,9 +175,16 @@ export class Dispatch {
 
   #heard(backEnd: number): Heard {
     const never = Number.NEGATIVE_INFINITY
-    this.#backEnds[backEnd] ??= { repliedAt: never, answeredSentAt: never, pace: new Pace() }
+    this.#backEnds[backEnd] ??= { repliedAt: never, answeredSentAt: never, pace: new Pace(), answered: 0, returned: 0 }
     return this.#backEnds[backEnd]
   }
+}
+
+/** Counts, and lets what was counted long ago weigh less and less. */
+function count(heard: Heard, what: 'answered' | 'returned'): void {
+  if (++heard[what] < RECENT) return
+  heard.answered /= 2
+  heard.returned /= 2
 }
 
 function sizeOf(request: Request): number {

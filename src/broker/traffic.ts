@@ -8,7 +8,7 @@ import type { Log } from '../platform/log.ts'
 import { createMessageLog, type MessageLog } from '../platform/message-log.ts'
 import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { firstClock, lastClock, setLastClock } from '../protocol/carried.ts'
-import { stampClock, stampedBy, stampNumber, writeStamp } from '../protocol/stamp.ts'
+import { mayHandBack, stampClock, stampedBy, stampNumber, writeStamp } from '../protocol/stamp.ts'
 import { requestsIn, serviceOf, unavailableReply } from './bodies.ts'
 import { Dispatch, type DispatchLimits, type Request } from './dispatch.ts'
 import { readClient, readWorker } from './frames.ts'
@@ -36,7 +36,16 @@ export type TrafficOptions = {
 export const MAX_WAITING = 1000
 const MAIN = 0
 const EMPTY = Buffer.alloc(0)
-const NOTHING = { requests: 0, replies: 0, redispatched: 0, refused: 0, late: 0, undeliverable: 0, malformed: 0 }
+const NOTHING = {
+  requests: 0,
+  replies: 0,
+  redispatched: 0,
+  returned: 0,
+  refused: 0,
+  late: 0,
+  undeliverable: 0,
+  malformed: 0,
+}
 
 export class Traffic {
   /** The main back end first, then those of single services. */
@@ -103,7 +112,12 @@ export class Traffic {
     this.#dispatch.sent(request, now)
     this.#clock = tick(this.#clock)
     this.#messages?.sent(request.backEnd === MAIN ? 'broker>server' : 'broker>worker', request.body, this.#clock)
-    return [...request.route, writeStamp(this.#boot, request.number, this.#clock), EMPTY, request.body]
+    return [
+      ...request.route,
+      writeStamp(this.#boot, request.number, this.#clock, this.#dispatch.mayReturn(request)),
+      EMPTY,
+      request.body,
+    ]
   }
 
   /** A message from a back end. */
@@ -115,6 +129,7 @@ export class Traffic {
       return
     }
     const { stamp, body } = message
+    if (body.length === 0 && mayHandBack(stamp)) return this.#handedBack(stamp, now)
     this.#hearWorker(stampClock(stamp), body)
     // Not ours: from before a restart, and whoever asked has asked again.
     const request = stampedBy(stamp, this.#boot) ? this.#dispatch.reply(stampNumber(stamp), now) : null
@@ -127,6 +142,18 @@ export class Traffic {
     setLastClock(body, 'clock', this.#clock)
     this.#messages?.sent('broker>client', body, this.#clock)
     this.#toClient([...request.route, EMPTY, body])
+  }
+
+  /** A worker that is behind hands a request back: the next one gets it. */
+  #handedBack(stamp: Buffer, now: number): void {
+    this.#clock = mergeTrusted(this.#clock, stampClock(stamp))
+    const request = stampedBy(stamp, this.#boot) ? this.#dispatch.handedBack(stampNumber(stamp), now) : null
+    if (request === null) {
+      this.counts.late++
+      return
+    }
+    this.counts.returned++
+    this.outlets[request.backEnd]!.send(request)
   }
 
   /** A worker of somebody else's hands back the stamp as it was; if it has a clock, that is in its body. */

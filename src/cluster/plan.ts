@@ -33,6 +33,7 @@ export function planCluster(config: Config, env: Environment): ProcessPlan[] {
     PORT_OFFSET: String(config.portOffset),
     REPLICAS: String(config.replicas),
     DATA_DIR: config.dataDir,
+    ...(config.servicesDir === null ? {} : { SERVICES_DIR: config.servicesDir }),
     LOG_LEVEL: config.logLevel,
     // The launcher renders what its processes say.
     LOG_FORMAT: 'json',

@@ -13,6 +13,7 @@ import { merge, tick } from './lamport.ts'
 import { updateStable } from './ordering.ts'
 import { createOriginLog, cutAt } from './origin_log.ts'
 import { failWaiters } from './requests.ts'
+import { areSame } from './sameness.ts'
 import { journal, logOf, orderedSeqs, type Peer, type Replica, say, stamp } from './state.ts'
 
 const FLUSH_AGAIN_MS = 100
@@ -96,8 +97,8 @@ export function progressChange(r: Replica): void {
     change.phase = 'collect'
   }
   if (change.phase === 'collect' && [...r.peers.values()].every((peer) => peer.flush !== null)) {
-    plan(r)
-    change.phase = 'copy'
+    change.phase = areSame(r) ? 'copy' : 'different'
+    if (change.phase === 'copy') plan(r)
   }
   if (change.phase === 'copy' && r.position >= change.target && r.copying.received === null) {
     applySeals(r)
@@ -150,6 +151,7 @@ function makeFlush(r: Replica): FlushMessage {
     position,
     ordered: orderedSeqs(r),
     have,
+    writes: r.app.writes,
   }) as FlushMessage
 }
 

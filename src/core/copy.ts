@@ -7,6 +7,7 @@ import type { CopiedMessage, CopyMessage, Instance } from '../protocol/replica.t
 import { copiedRecord } from './journal.ts'
 import { type ParsedLine, parseLine, spans, textOf } from './lines.ts'
 import { absorbLine } from './ordering.ts'
+import { stopIfDifferent } from './sameness.ts'
 import { journal, type Replica, say, stamp } from './state.ts'
 
 const COPY_AGAIN_MS = 400
@@ -56,6 +57,7 @@ export function takeCopied(r: Replica, message: CopiedMessage): void {
   if (message.view > (r.known?.number ?? 0)) r.effects.push({ type: 'report' })
   const to = wantedUpTo(r)
   if (to === undefined || r.copying.received !== null || message.from !== r.position) return
+  if (!stopIfDifferent(r, message)) return
   if (r.origin === null) r.level = message.position - message.to <= NEARLY_LEVEL
   if (message.to === message.from || (to !== null && message.to > to)) return
   const lines = readLines(message)
@@ -101,5 +103,5 @@ function absorbReceived(r: Replica): void {
 export function sayHello(r: Replica): void {
   if (r.origin !== null || !r.level || r.now - r.helloAt < HELLO_MS) return
   r.helloAt = r.now
-  r.effects.push({ type: 'publish', message: stamp(r, { type: 'hello' }) })
+  r.effects.push({ type: 'publish', message: stamp(r, { type: 'hello', writes: r.app.writes }) })
 }

@@ -17,6 +17,7 @@ import { roughBytes } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
 import { answerFetch, fetchMissing, takeEvents } from './repair.ts'
 import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
+import { isSame } from './sameness.ts'
 import { reportSilence, watchPeers } from './silence.ts'
 import { DEFAULT_OPTIONS, type Options, type Replica, type Restored, say } from './state.ts'
 import type { Effect, Input } from './types.ts'
@@ -182,6 +183,8 @@ function takeMessage(r: Replica, message: ReplicaMessage): void {
     case 'flush':
       return takeFlush(r, message)
     case 'hello':
+      // Who is not heard is not admitted: it finds out by itself, from what it copies.
+      if (!isSame(r, message)) return
       // The sooner ref knows that a joiner is heard, the sooner it is admitted.
       if (!r.hears.has(message.instance)) r.effects.push({ type: 'report' })
       if (r.hears.size < MOST_HEARD) r.hears.set(message.instance, r.now)

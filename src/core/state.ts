@@ -85,7 +85,8 @@ export type Waiting = {
 }
 
 export type Change = {
-  phase: 'freeze' | 'collect' | 'copy' | 'fetch' | 'checkpoint' | 'record'
+  /** `different`: a member has other services, so nothing comes of this view. */
+  phase: 'freeze' | 'collect' | 'different' | 'copy' | 'fetch' | 'checkpoint' | 'record'
   /** The commit or checkpoint that this phase waits for; 0 before it was asked for. */
   token: number
   startedAt: number

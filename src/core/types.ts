@@ -6,6 +6,7 @@
  * - `commit` appends the records and a commit line to the journal, fsyncs, and answers `committed`. One at a time.
  * - `checkpoint` makes everything written so far durable, then forgets the journal before it, and answers
  *   `checkpointed`. `carry` begins the new journal. One at a time.
+ * - `stop` ends this server with a line that says why: going on would break a promise.
  * - `publish` and `send` may lose, repeat, delay and reorder.
  */
 import type { Data } from '../protocol/envelope.ts'
@@ -54,4 +55,5 @@ export type Effect =
   | { type: 'reply'; token: unknown; outcome: Outcome }
   | { type: 'deliver'; event: Delivery; origin: Origin }
   | { type: 'report' }
+  | { type: 'stop'; why: string }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string; fields: Data }

@@ -44,6 +44,8 @@ export type Config = {
   botRate: number
   /** Absolute. */
   dataDir: string
+  /** Folder of a user's own services, absolute; null when there is none. */
+  servicesDir: string | null
   name: string
   /** Makes clocks wrong on purpose: by so many ms, and by so many parts per million. */
   clockSkewMs: PerRank
@@ -186,6 +188,7 @@ const VARIABLES = z.object({
     )
     .default(1),
   DATA_DIR: z.string().default('data'),
+  SERVICES_DIR: z.string().optional(),
   SERVER_NAME: z
     .string()
     .regex(/^[\w.-]{1,64}$/, 'a name of 1 to 64 letters, digits, dots, hyphens and underscores')
@@ -239,6 +242,7 @@ function assemble(given: z.infer<typeof VARIABLES>): Config {
     bots: given.BOTS,
     botRate: given.BOT_RATE,
     dataDir: resolve(given.DATA_DIR),
+    servicesDir: given.SERVICES_DIR === undefined ? null : resolve(given.SERVICES_DIR),
     name: given.SERVER_NAME ?? hostname(),
     clockSkewMs: given.CLOCK_SKEW_MS,
     clockDriftPpm: given.CLOCK_DRIFT_PPM,

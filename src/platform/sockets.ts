@@ -26,6 +26,12 @@ export type SocketOptions = {
   /** Most messages queued to one peer, and from one peer. Default 1,000. */
   sendHighWaterMark?: number
   receiveHighWaterMark?: number
+  /**
+   * Bytes that the kernel holds of what is sent to each peer, and of what came from it. By default as much as it likes, several
+   * megabytes; with little, a peer that reads slowly is soon seen to be full.
+   */
+  sendKernelBytes?: number
+  receiveKernelBytes?: number
   /** How long closing holds on to what is not sent yet, milliseconds. Default 0. */
   linger?: number
   /**
@@ -78,6 +84,8 @@ const common = (options: SocketOptions) => ({
   zapDomain: 'compasso',
   maxMessageSize: options.maxMessageSize ?? LIMITS.frameBytes,
   linger: options.linger ?? 0,
+  ...(options.sendKernelBytes !== undefined && { sendBufferSize: options.sendKernelBytes }),
+  ...(options.receiveKernelBytes !== undefined && { receiveBufferSize: options.receiveKernelBytes }),
   ...(options.heartbeats === false ? KEEP_ALIVE : HEARTBEATS),
   handshakeInterval: 5000,
   connectTimeout: 2000,

@@ -23,4 +23,6 @@ export const LIMITS = {
   playlistTracks: 200,
   /** Longest `about` of a profile, UTF-16 code units. */
   aboutLength: 500,
+  /** Largest body of a plug-in's event, bytes of JSON. */
+  pluginEventBytes: 128 * 1024,
 } as const

@@ -25,6 +25,9 @@ export type Installed = { view: View; position: Position; seals: Seqs }
 /** `[clock, log, id, bytes of the line]`: what a peer needs to order an event without parsing its line. */
 export type Head = [clock: number, log: string, id: string, bytes: number]
 
+/** The sender's writing services, each in words: servers that differ must not be in one view. */
+type Writes = readonly string[]
+
 type From = { rank: Rank; instance: Instance; clock: number }
 export type EventsMessage = From & { type: 'events'; origin: Origin; from: number; head: Head[]; lines: Uint8Array }
 export type AckMessage = From & {
@@ -45,8 +48,9 @@ export type FlushMessage = From & {
   position: Position
   ordered: Seqs
   have: Seqs
+  writes: Writes
 }
-export type HelloMessage = From & { type: 'hello' }
+export type HelloMessage = From & { type: 'hello'; writes: Writes }
 export type FetchMessage = From & { type: 'fetch'; origin: Origin; from: number; to: number }
 export type CopyMessage = From & { type: 'copy'; from: Position; to: Position | null; view: number }
 /** Public lines from one consistent position to another; `position` is the giver's, `view` the newest it knows. */
@@ -57,6 +61,7 @@ export type CopiedMessage = From & {
   position: Position
   view: number
   files: [log: string, lines: Uint8Array][]
+  writes: Writes
 }
 export type ReplicaMessage =
   | EventsMessage
@@ -121,7 +126,7 @@ export function readReplicaMessage(value: unknown): ReplicaMessage | null {
     case 'flush':
       return readFlush(from, data)
     case 'hello':
-      return { ...from, type: 'hello' }
+      return isWrites(data.writes) ? { ...from, type: 'hello', writes: data.writes } : null
     case 'fetch':
       return isOrigin(data.origin) && isCount(data.from) && isCount(data.to)
         ? { ...from, type: 'fetch', origin: data.origin, from: data.from, to: data.to }
@@ -164,19 +169,29 @@ function readAck(from: From, data: Data): AckMessage | null {
 }
 
 function readFlush(from: From, data: Data): FlushMessage | null {
-  const { view, installed, position, ordered, have } = data
-  if (!isViewId(view) || !isCount(position) || !isSeqs(ordered) || !isSeqs(have)) return null
+  const { view, installed, position, ordered, have, writes } = data
+  if (!isWrites(writes) || !isViewId(view) || !isCount(position) || !isSeqs(ordered) || !isSeqs(have)) return null
   if (installed !== null && !isInstalled(installed)) return null
-  return { ...from, type: 'flush', view, installed, position, ordered, have }
+  return { ...from, type: 'flush', view, installed, position, ordered, have, writes }
 }
 
 function readCopied(from: From, data: Data): CopiedMessage | null {
-  const { to, position, view, files } = data
+  const { to, position, view, files, writes } = data
+  if (!isWrites(writes)) return null
   if (!isCount(data.from) || !isCount(to) || !isCount(position) || !isCount(view) || !Array.isArray(files)) return null
   for (const file of files) {
     if (!Array.isArray(file) || typeof file[0] !== 'string' || !(file[1] instanceof Uint8Array)) return null
   }
-  return { ...from, type: 'copied', from: data.from, to, position, view, files: files as [string, Uint8Array][] }
+  return {
+    ...from,
+    type: 'copied',
+    from: data.from,
+    to,
+    position,
+    view,
+    files: files as [string, Uint8Array][],
+    writes,
+  }
 }
 
 /** Reads a report from a heartbeat's data; null when it is not one (a course server sends only its name). */
@@ -189,21 +204,9 @@ export function readReport(data: Data): Report | null {
   if (!isCount(recorded) || !isCount(quorum)) return null
   if (!Array.isArray(silent) || !silent.every(isCount)) return null
   if (!Array.isArray(hears) || !hears.every((one) => typeof one === 'string')) return null
+  const who = { rank: rank as Rank, instance: instance as Instance, origin, fresh, installed }
   const lists = { silent: silent as Rank[], hears: hears as Instance[] }
-  return {
-    rank: rank as Rank,
-    instance: instance as Instance,
-    origin,
-    fresh,
-    installed,
-    known,
-    recorded,
-    quorum,
-    position,
-    joining,
-    level,
-    ...lists,
-  }
+  return { ...who, known, recorded, quorum, position, joining, level, ...lists }
 }
 
 /** Whether a decoded value is a view as `ref` issues it. */
@@ -232,6 +235,9 @@ export const isOrigin = (value: unknown): value is Origin => readOrigin(value) !
 
 export const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+
+const isWrites = (value: unknown): value is Writes =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string')
 
 const isSeqs = (value: unknown): value is Seqs =>
   isMap(value) && Object.entries(value).every(([origin, seq]) => isOrigin(origin) && isCount(seq))

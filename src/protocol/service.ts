@@ -179,6 +179,11 @@ export type Application<State = unknown> = {
   host: Host
   /** Public files, in a fixed order; `skipped` is not among them, the core adds it. */
   logs: readonly string[]
+  /**
+   * The writing services, each in words: servers with different ones would come to different states and files, so they
+   * are never in one view.
+   */
+  writes: readonly string[]
   /** The write service whose `apply` folds a log, by log; logs without one are never parsed. */
   folds: ReadonlyMap<string, WriteService<State>>
   create(): State

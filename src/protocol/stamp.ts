@@ -2,23 +2,32 @@
  * The frame that a broker puts between a client's identity and the empty delimiter: its own request number and Lamport
  * clock. A REP worker hands it back untouched; our servers put their own clock into it on the way back.
  *
- * Layout, 24 bytes big-endian: broker boot id (8), request number (8), clock (8).
+ * Layout, 24 bytes big-endian: broker boot id (8), request number (8), clock (8). The number has 53 bits; the highest of its
+ * 64 says that the worker may hand the request back: an empty body for a reply, and the broker gives it to another one.
  */
 export const STAMP_BYTES = 24
 
-/** Makes a stamp. @param boot 8 random bytes drawn when the broker started @param number 1, 2, 3 … @param clock Lamport */
-export function writeStamp(boot: Uint8Array, number: number, clock: number): Buffer {
+/**
+ * Makes a stamp.
+ * @param boot 8 random bytes drawn when the broker started  @param number 1, 2, 3 …  @param clock Lamport
+ * @param returnable whether the worker may hand the request back
+ */
+export function writeStamp(boot: Uint8Array, number: number, clock: number, returnable = false): Buffer {
   const stamp = Buffer.allocUnsafeSlow(STAMP_BYTES)
   stamp.set(boot.subarray(0, 8), 0)
   writeUint53(stamp, 8, number)
   writeUint53(stamp, 16, clock)
+  if (returnable) stamp[8] = RETURNABLE
   return stamp
 }
+
+const RETURNABLE = 0x80
+export const mayHandBack = (stamp: Uint8Array): boolean => (stamp[8]! & RETURNABLE) !== 0
 
 /** Whether a frame can be a stamp at all; its clock is checked by `stampClock`. */
 export const isStamp = (frame: Uint8Array): boolean => frame.length === STAMP_BYTES
 
-export const stampNumber = (stamp: Uint8Array): number => readUint53(stamp, 8)
+export const stampNumber = (stamp: Uint8Array): number => readUint53(stamp, 8, 0x1fffff)
 
 /** The Lamport clock in a stamp, or 0 when it is not a safe integer. */
 export function stampClock(stamp: Uint8Array): number {
@@ -51,7 +60,8 @@ function writeUint53(frame: Buffer, at: number, value: number): void {
   frame.writeUInt32BE(value % 2 ** 32, at + 4)
 }
 
-function readUint53(frame: Uint8Array, at: number): number {
+/** @param mask of the upper 32 bits: what of them belongs to the number */
+function readUint53(frame: Uint8Array, at: number, mask = 0xffffffff): number {
   const view = new DataView(frame.buffer, frame.byteOffset)
-  return view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
+  return ((view.getUint32(at) & mask) >>> 0) * 2 ** 32 + view.getUint32(at + 4)
 }

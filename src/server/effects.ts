@@ -33,6 +33,10 @@ export type EffectsOptions = {
   messages: MessageLog | null
   complain: Complain
   post(input: Input): void
+  /** Hands back what the next step does not take: see Effects. */
+  handBack: Effects['handBack']
+  /** Ends this server. */
+  stop(why: string): void
   /** ref should hear of this server soon. */
   report(): void
   /** The state may have changed. */
@@ -76,6 +80,9 @@ export function createEffects(options: EffectsOptions): Effects {
       case 'report':
         options.report()
         return null
+      case 'stop':
+        options.stop(effect.why)
+        return null
       case 'log':
         log[effect.level](effect.fields, effect.text)
         return null
@@ -84,6 +91,7 @@ export function createEffects(options: EffectsOptions): Effects {
   return {
     announce: createAnnouncer(options),
     carryOut,
+    handBack: options.handBack,
     stepDone() {
       publisher.flush()
       options.stepDone()
@@ -137,8 +145,9 @@ function createGiver({ replica, store, peers, messages, complain }: EffectsOptio
       const lines = await store.copy(from, upTo, COPY_BYTES)
       replica.clock = tick(replica.clock)
       const { rank, instance, clock, position } = replica
+      const { writes } = replica.app
       messages?.sent('server>server copied', instance, clock)
-      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view })
+      peers.send(to, { type: 'copied', rank, instance, clock, from, ...lines, position, view, writes })
     } catch (error) {
       complainOfDamage(complain, error as Error)
     } finally {

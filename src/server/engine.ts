@@ -12,6 +12,11 @@ export type Effects = {
   readonly announce: ((effects: readonly Effect[]) => void) | null
   /** @returns an input that follows from it at once, or null */
   carryOut(effect: Effect): Input | null
+  /**
+   * More requests wait than the next step takes: somebody else may have the rest.
+   * @returns those that stay
+   */
+  handBack(requests: ClientRequest[], share: number): ClientRequest[]
   /** The effects of one step are all carried out. */
   stepDone(): void
 }
@@ -27,34 +32,51 @@ export type Engine = {
 }
 
 const REQUESTS_PER_STEP = 2000
+/** A step that takes longer is too long: the others wait for what this server says, and so does `ref`. */
+const STEP_MS = 20
+
+/**
+ * How many requests the next step takes: as many as the last one says can be done in time. A service that computes for
+ * long would otherwise keep this server silent until it is taken for dead.
+ */
+export function nextShare(share: number, taken: number, tookMs: number): number {
+  if (tookMs > STEP_MS) return Math.max(1, Math.min(share, Math.floor((taken * STEP_MS) / tookMs)))
+  return tookMs > STEP_MS / 2 ? share : Math.min(REQUESTS_PER_STEP, Math.max(share, taken * 2))
+}
 
 export function createEngine(replica: Replica, time: ClusterTime, effects: Effects): Engine {
   let inputs: Input[] = []
   let requests: ClientRequest[] = []
+  let share = REQUESTS_PER_STEP
   let scheduled = false
   let stopped = false
 
   const runOnce = (): void => {
     const taken = inputs
+    let taking = 0
     inputs = []
     if (requests.length > 0) {
-      const some = requests.length > REQUESTS_PER_STEP ? requests.splice(0, REQUESTS_PER_STEP) : requests
+      const some = requests.length > share ? requests.splice(0, share) : requests
       if (some === requests) requests = []
+      taking = some.length
       taken.push({ type: 'requests', requests: some, time: time.now() })
     }
-    const todo = step(replica, performance.now(), taken)
+    const from = performance.now()
+    const todo = step(replica, from, taken)
     effects.announce?.(todo)
     for (const effect of todo) {
       const follows = effects.carryOut(effect)
       if (follows !== null) inputs.push(follows)
     }
     effects.stepDone()
+    if (taking > 0) share = nextShare(share, taking, performance.now() - from)
   }
   const run = (): void => {
     scheduled = false
     if (stopped) return
     do runOnce()
     while (inputs.length > 0 && !stopped)
+    if (requests.length > share) requests = effects.handBack(requests, share)
     if (requests.length > 0) schedule()
   }
   const schedule = (): void => {

@@ -26,6 +26,8 @@ export type Batch = {
   found: number
   /** Called when the last answer is there. */
   complete(batch: Batch): void
+  /** Gives all of it back to the broker, unanswered, for another server; null when the broker wants an answer. */
+  handBack: (() => void) | null
 }
 
 /** What goes through the core with a request and comes back with its outcome. */

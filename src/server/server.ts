@@ -4,6 +4,7 @@ import { type Clock, merge, mergeTrusted, tick } from '../core/lamport.ts'
 import { createReplica, hear, type Replica } from '../core/replica.ts'
 import type { Input } from '../core/types.ts'
 import { describeHost } from '../platform/host.ts'
+import { loadServices } from '../platform/plugins.ts'
 import type { RoleContext } from '../platform/role.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Store } from '../platform/store.ts'
@@ -11,9 +12,11 @@ import { openStore } from '../platform/store-open.ts'
 import { type SpaceWatch, watchSpace } from '../platform/store-space.ts'
 import { type Data, readClock } from '../protocol/envelope.ts'
 import type { Endpoint, Instance, Rank } from '../protocol/replica.ts'
+import type { Application } from '../protocol/service.ts'
 import { createEffects } from './effects.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createFileService } from './file-service.ts'
+import { handBack } from './hand-back.ts'
 import { connectLink, type Link } from './link.ts'
 import { createMembership, type Membership } from './membership.ts'
 import { createMending, type Mending } from './mending.ts'
@@ -42,6 +45,8 @@ type Inlets = {
 export async function startServer(context: RoleContext): Promise<void> {
   const { config, log, messages, onStop } = context
   const instance = `${config.name}-${randomBytes(8).toString('hex')}` as Instance
+  const host = describeHost(config.name)
+  const app = (await loadServices(config.servicesDir, (modules) => createApplication(host, modules))) as Application
   const time = createTime()
   const clock = clockOf(() => inlets.tools.clock)
   const onAnswer = (data: Data): void => {
@@ -57,7 +62,7 @@ export async function startServer(context: RoleContext): Promise<void> {
   time.begin(config, rank)
   const space = watch(context, directory, inlets)
   const sockets = await bind(context, instance, time, clock, inlets)
-  const place = { rank, instance, directory, space, inlets }
+  const place = { rank, instance, directory, app, space, inlets }
   const loaded = await load(context, place, sockets.endpoint).catch(async (error) => {
     await lock.release()
     throw error
@@ -93,15 +98,21 @@ function watch({ log, fatal }: RoleContext, directory: string, inlets: Inlets): 
   return watchSpace(directory, onChange, (error) => fatal(`${directory} cannot be used: ${error.message}`))
 }
 
-type Place = { rank: Rank; instance: Instance; directory: string; space: SpaceWatch; inlets: Inlets }
+type Place = {
+  rank: Rank
+  instance: Instance
+  directory: string
+  app: Application
+  space: SpaceWatch
+  inlets: Inlets
+}
 
 async function load(
   { config, log, fatal, setHealth }: RoleContext,
-  { rank, instance, directory, space, inlets }: Place,
+  { rank, instance, directory, app, space, inlets }: Place,
   endpoint: Endpoint,
 ): Promise<{ store: Store; replica: Replica }> {
   const from = performance.now()
-  const app = createApplication(describeHost(config.name))
   const { mending } = inlets
   const server = { rank, name: config.name, endpoint, onBeat: (detail: Data) => setHealth(false, detail) }
   const { store, restored } = await openStore({
@@ -176,8 +187,11 @@ function run({ context, time, clock, replica, store, peers, publisher, endpoint,
   const membership = createMembership({ replica, name: config.name, endpoint, ref, peers, post })
   const report = (): void => membership.report()
   const timekeeping = createTimekeeping({ replica, name: config.name, time, peers, publisher, log, messages, report })
+  const isWrite = (name: string): boolean => 'log' in (replica.app.services.get(name) ?? {})
   const effects = createEffects({
     ...{ replica, store, peers, publisher, time, log, messages, complain, post, report },
+    stop: (why) => context.fatal(why),
+    handBack: (requests, share) => handBack(requests, share, isWrite),
     stepDone() {
       timekeeping.look()
       readiness.look()

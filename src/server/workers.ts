@@ -11,7 +11,7 @@ import { createSocket, createWriter, readLoop } from '../platform/sockets.ts'
 import { decode } from '../protocol/codec.ts'
 import { type Request, readBody } from '../protocol/envelope.ts'
 import { refuse } from '../protocol/errors.ts'
-import { isStamp, restamp, stampClock, stampId } from '../protocol/stamp.ts'
+import { isStamp, mayHandBack, restamp, stampClock, stampId } from '../protocol/stamp.ts'
 import { answer, type Batch, encodeReply, type Token } from './replies.ts'
 import { createReplyLine, type ReplyLine } from './reply-line.ts'
 import type { ClusterTime } from './time.ts'
@@ -22,8 +22,10 @@ const MOST_BYTES = 8 << 20
 /** Bytes read in one turn of the event loop: what they make is written and sent on in one go. */
 const BYTES_PER_TURN = 1 << 20
 /** Messages read ahead from a broker, and replies on their way to it; of up to 1 MiB, so few. */
-const REQUEST_QUEUE = 64
+const REQUEST_QUEUE = 4
 const REPLY_QUEUE = 64
+/** Bytes of requests that the kernel holds: little, so that a server that is behind is soon full and others are given more. */
+const KERNEL_BYTES = 8 * 1024
 /** How long replies may take to leave when a connection is closed. */
 const LINGER_MS = 1000
 const DRAIN_MS = 1000
@@ -76,10 +78,13 @@ export function createWorkers(options: WorkersOptions): Workers {
     const message = readMessage(frames)
     if (message === null) return complain('dropped a message from a broker: an empty frame and a body were expected')
     const size = message.body.length
-    const reply = (done: Batch): Uint8Array[] => {
-      unanswered -= done.requests.length
+    const letGo = (batch: Batch): void => {
+      unanswered -= batch.requests.length
       bytes -= size
       if (waiting.length > 0 && !draining && !isFull()) resume()
+    }
+    const reply = (done: Batch): Uint8Array[] => {
+      letGo(done)
       const body = encodeReply(done, time.now(), clock.tick())
       messages?.sent('server>broker', body, clock.now)
       return toFrames(message, body, clock.now)
@@ -88,6 +93,11 @@ export function createWorkers(options: WorkersOptions): Workers {
     clock.merge(carried)
     messages?.received('broker>server', message.body, carried, clock.now)
     const batch = takeBody(message.body, complain, (done) => replies.add(() => reply(done)))
+    if (message.stamp !== null && mayHandBack(message.stamp))
+      batch.handBack = () => {
+        letGo(batch)
+        replies.add(() => toFrames(message, EMPTY, clock.tick()))
+      }
     unanswered += batch.requests.length
     bytes += size
     if (bytesInTurn === 0) setImmediate(() => (bytesInTurn = 0))
@@ -124,7 +134,7 @@ function openLink(
   // No heartbeats: a server that reads nothing for a while, because it is full, must not cut itself off.
   const socket = createSocket('dealer', {
     ...{ receiveHighWaterMark: REQUEST_QUEUE, sendHighWaterMark: REPLY_QUEUE },
-    ...{ linger: LINGER_MS, heartbeats: false },
+    ...{ linger: LINGER_MS, heartbeats: false, receiveKernelBytes: KERNEL_BYTES },
   })
   const link = { socket, replies: createReplyLine(createWriter(socket)) }
   socket.connect(url)
@@ -167,7 +177,15 @@ function takeBody(bytes: Buffer, complain: Complain, complete: (batch: Batch) =>
     read = { requests: [{ service: '', id: null, data: {}, clock: 0, wrong }], batch: false }
   }
   const { requests, batch: isArray } = read
-  return { requests, isArray, answers: requests.map(() => null), missing: requests.length, found: 0, complete }
+  return {
+    requests,
+    isArray,
+    answers: requests.map(() => null),
+    missing: requests.length,
+    found: 0,
+    complete,
+    handBack: null,
+  }
 }
 
 /** What the core is told of a batch; what is wrong in its form is answered here. */

@@ -2,13 +2,14 @@
  * Runs a scenario: a text of commands, each followed by `----` and what happens. The replicas are the real ones, on a
  * network that delivers everything at once and disks that are instantly durable, so that a person can follow.
  *
- * Commands: `start N` · `request S service {json} as id` · `view N: 1 2 …` (as ref would issue it) · `down S` · `up S` ·
+ * Commands: `start N` · `start N, S with another service` · `request S service {json} as id` · `view N: 1 2 …` (as ref would issue it) · `down S` · `up S` ·
  * `hold A>B` (its messages wait) · `release A>B` · `wait ms` · `files`
  */
 
 import { emptyFound, recover } from '../../src/core/recovery.ts'
 import { createReplica, type Replica, step } from '../../src/core/replica.ts'
 import type { Effect, Input, Outcome } from '../../src/core/types.ts'
+import type { Module } from '../../src/protocol/plugin.ts'
 import {
   type Instance,
   type Member,
@@ -17,7 +18,8 @@ import {
   type ReplicaMessage,
   type View,
 } from '../../src/protocol/replica.ts'
-import { createApplication } from '../../src/server/services/index.ts'
+import { createApplication, NO_HOST } from '../../src/server/services/index.ts'
+import type { Kit } from '../../src/server/services/kit.ts'
 
 type Server = { rank: number; replica: Replica | null; files: Map<string, string> }
 type Sent = { from: number; to: number; message: ReplicaMessage }
@@ -35,6 +37,21 @@ export function runScenario(text: string): string {
     out.push('')
   }
   return `${out.join('\n').trimEnd()}\n`
+}
+
+/** A writing service that those without it would not know how to apply. */
+const OTHER_SERVICE: Module = {
+  ...{ file: 'vote.mjs', sha256: 'c0ffee0123456789' },
+  exports: {
+    plugin: ({ z, writeService }: Kit) => ({
+      services: [
+        writeService({
+          ...{ name: 'vote', summary: 'Votes.', schema: z.object({}), ack: 'ordered', log: 'votes' },
+          ...{ prepare: () => ({ body: {} }), success: { status: 'OK' } },
+        }),
+      ],
+    }),
+  },
 }
 
 function createWorld() {
@@ -72,6 +89,10 @@ function createWorld() {
       happened.push(`server ${rank}: ${effect.text} ${number}, members ${(members as number[]).join(' ')}`)
     }
     if (effect.type === 'copy') giveCopy(server, effect)
+    if (effect.type === 'stop') {
+      happened.push(`server ${rank} stops: ${effect.why}`)
+      server.replica = null
+    }
   }
   const giveCopy = (server: Server, { to, from, upTo, view: number }: Extract<Effect, { type: 'copy' }>): void => {
     const taker = [...servers.values()].find((one) => one.replica?.instance === to)
@@ -100,6 +121,7 @@ function createWorld() {
       position,
       view: number,
       files: given,
+      writes: server.replica!.app.writes,
     })
   }
   const deliver = (): void => {
@@ -116,8 +138,8 @@ function createWorld() {
       deliver()
     }
   }
-  const start = (rank: number): Server => {
-    const app = createApplication()
+  const start = (rank: number, modules: Module[] = []): Server => {
+    const app = createApplication(NO_HOST, modules)
     const { restored } = recover(app, emptyFound(app, 1000))
     const instance = `instance-${rank}` as Instance
     return { rank, replica: createReplica(rank as Rank, instance, app, restored), files: new Map() }
@@ -138,9 +160,10 @@ function createWorld() {
   }
   const commands: [RegExp, (...parts: string[]) => void][] = [
     [
-      /^start (\d+)$/,
-      (count) => {
-        for (let rank = 1; rank <= Number(count); rank++) servers.set(rank, start(rank))
+      /^start (\d+)(?:, (\d+) with another service)?$/,
+      (count, other) => {
+        for (let rank = 1; rank <= Number(count); rank++)
+          servers.set(rank, start(rank, rank === Number(other) ? [OTHER_SERVICE] : []))
         issue(1, [...servers.keys()])
       },
     ],

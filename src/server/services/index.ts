@@ -1,4 +1,6 @@
 /** All services that come with Compasso. A new one is its file and a line here (and its import). */
+import { type Data, isMap } from '../../protocol/envelope.ts'
+import type { Module } from '../../protocol/plugin.ts'
 import type { Application, Host, Service, WriteService } from '../../protocol/service.ts'
 import { channel } from './chat/channel.ts'
 import { channels } from './chat/channels.ts'
@@ -12,6 +14,7 @@ import { info } from './compute/info.ts'
 import { mean } from './compute/mean.ts'
 import { search } from './compute/search.ts'
 import { sum } from './compute/sum.ts'
+import { copyState, guard } from './guard.ts'
 import { catalog } from './music/catalog.ts'
 import { play } from './music/play.ts'
 import { addToPlaylist } from './music/playlist-add.ts'
@@ -25,6 +28,7 @@ import { getProfile } from './music/profile-get.ts'
 import { setProfile } from './music/profile-set.ts'
 import { createMusic, type MusicState, restoreMusic, snapshotMusic } from './music/state.ts'
 import { top } from './music/top.ts'
+import { type Plugin, readPlugins } from './plugins.ts'
 
 export const SERVICES = [
   login,
@@ -61,25 +65,67 @@ export const ALIASES = {
   busca: search,
 } as const
 
-export type State = ChatState & MusicState
+export type State = ChatState &
+  MusicState & {
+    /** By name of the plug-in. */
+    plugins: Record<string, unknown>
+  }
 
 /** A host for whoever runs the services without a server. */
 export const NO_HOST: Host = { server: 'none', version: '0', node: '0', os: 'none', uptimeSeconds: () => 0 }
 
-/** Makes the application that a server, or the simulator, runs. @param host what `info` says of the server */
-export function createApplication(host: Host = NO_HOST): Application<State> {
-  const all: readonly Service<State>[] = SERVICES
+/**
+ * Makes the application that a server, or the simulator, runs.
+ * @param host what `info` says of the server  @param modules the files of SERVICES_DIR
+ * @throws {PluginError} when one of them is not what it must be, or takes a name that is taken
+ */
+export function createApplication(host: Host = NO_HOST, modules: readonly Module[] = []): Application<State> {
+  const own: readonly Service<State>[] = SERVICES
+  const taken = { services: [...own.map(({ name }) => name), ...Object.keys(ALIASES)], logs: logsOf(own) }
+  const plugins = readPlugins(modules, taken)
+  const guarded = plugins.flatMap(({ name, services }) =>
+    services.map((service) => guard<State>(service, (state) => state.plugins[name])),
+  )
+  const all = [...own, ...guarded]
   const services = new Map(all.map((service): [string, Service<State>] => [service.name, service]))
   for (const [alias, service] of Object.entries(ALIASES)) services.set(alias, service)
-  const writers = all.filter((service): service is WriteService<State> => 'log' in service)
-  const folding = writers.filter((service) => service.apply !== undefined)
+  const folding = all.filter(isWriter).filter((service) => service.apply !== undefined)
   return {
-    services,
-    host,
-    logs: [...new Set(writers.map((service) => service.log))].sort(),
-    folds: new Map(folding.map((service) => [service.log, service])),
-    create: () => ({ ...createChat(), ...createMusic() }),
-    snapshot: (state) => ({ ...snapshotChat(state), ...snapshotMusic(state) }),
-    restore: (value) => ({ ...restoreChat(value), ...restoreMusic(value) }),
+    ...{ services, host, logs: logsOf(all), folds: new Map(folding.map((service) => [service.log, service])) },
+    writes: [...own.filter(isWriter).map(describeWriter), ...plugins.flatMap(describeWriters)].sort(),
+    ...stateOf(plugins),
+  }
+}
+
+const isWriter = (service: Service<State>): service is WriteService<State> => 'log' in service
+const logsOf = (services: readonly Service<State>[]): string[] =>
+  [...new Set(services.filter(isWriter).map(({ log }) => log))].sort()
+
+const describeWriter = ({ name, log }: { name: string; log: string }): string => `${name} (${log}.jsonl)`
+
+/** With the text of the file: two versions of it might apply an event differently. */
+const describeWriters = ({ file, sha256, services }: Plugin): string[] =>
+  services.flatMap((service) =>
+    'log' in service ? [`${describeWriter(service)} of ${file} ${sha256.slice(0, 12)}`] : [],
+  )
+
+/** The state of all services: it begins, is saved and is read back as one. */
+function stateOf(plugins: readonly Plugin[]): Pick<Application<State>, 'create' | 'snapshot' | 'restore'> {
+  const create = (): State['plugins'] =>
+    Object.fromEntries(plugins.map(({ name, create }): [string, unknown] => [name, create()]))
+  const save = (state: State): Data =>
+    plugins.length === 0
+      ? {}
+      : { plugins: Object.fromEntries(plugins.map(({ name }) => [name, copyState(state.plugins[name])])) }
+  const read = (value: unknown): State['plugins'] => {
+    const saved = Object(isMap(value) ? value.plugins : null)
+    const missing = plugins.find(({ name }) => !Object.hasOwn(saved, name))
+    if (missing !== undefined) throw new Error(`there is nothing of ${missing.name} in the snapshot`)
+    return Object.fromEntries(plugins.map(({ name }) => [name, saved[name]]))
+  }
+  return {
+    create: () => ({ ...createChat(), ...createMusic(), plugins: create() }),
+    snapshot: (state) => ({ ...snapshotChat(state), ...snapshotMusic(state), ...save(state) }),
+    restore: (value) => ({ ...restoreChat(value), ...restoreMusic(value), plugins: read(value) }),
   }
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Dispatch, GIVE_UP_MS, MAX_ATTEMPTS, OVERTAKEN_MS, type Request } from '../../../src/broker/dispatch.ts'
+import {
+  Dispatch,
+  GIVE_UP_MS,
+  MAX_ATTEMPTS,
+  MOST_RETURNS,
+  OVERTAKEN_MS,
+  type Request,
+} from '../../../src/broker/dispatch.ts'
 
 const REDISPATCH_MS = 500
 const LIMITS = { redispatchMs: REDISPATCH_MS, maxRequests: 100, maxBytes: 10_000 }
@@ -114,6 +121,29 @@ test('after the last attempt it is given up, also when it never left', () => {
   assert.equal(dispatch.size, 0)
   assert.equal(dispatch.bytes, 0)
   assert.equal(dispatch.reply(sent.number, GIVE_UP_MS + 1), null)
+})
+
+test('handing back is no failed attempt, and ends when it goes round and round, or when all workers are behind', () => {
+  const { dispatch, send } = start()
+  const one = send(0)
+  for (let i = 0; i < MOST_RETURNS; i++) {
+    assert.ok(dispatch.mayReturn(one))
+    assert.equal(dispatch.handedBack(one.number, 1), one)
+    dispatch.sent(one, 1)
+  }
+  assert.deepEqual([one.attempts, dispatch.mayReturn(one)], [1, false])
+  assert.equal(dispatch.handedBack(99, 1), null)
+
+  const serve = (answers: number, returns: number): boolean => {
+    for (let round = 0; round < 100; round++) {
+      for (let i = 0; i < answers; i++) dispatch.reply(send(2).number, 2)
+      for (let i = 0; i < returns; i++) dispatch.handedBack(send(2).number, 2)
+    }
+    return dispatch.mayReturn(send(2))
+  }
+  assert.equal(serve(20, 10), true, 'one of a few is slow')
+  assert.equal(serve(5, 20), false, 'all are behind')
+  assert.equal(serve(50, 0), true, 'no longer')
 })
 
 test('it is full at the bound of requests, each of a batch counted, and of bytes', () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pino from 'pino'
-import type { Request } from '../../../src/broker/dispatch.ts'
+import { MOST_RETURNS, type Request } from '../../../src/broker/dispatch.ts'
 import { MAX_WAITING, type Outlet, Traffic } from '../../../src/broker/traffic.ts'
 import { lastClock, setLastClock, WIDE } from '../../../src/protocol/carried.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
-import { restamp, stampClock, stampNumber, writeStamp } from '../../../src/protocol/stamp.ts'
+import { mayHandBack, restamp, stampClock, stampNumber, writeStamp } from '../../../src/protocol/stamp.ts'
 
 const BOOT = Buffer.alloc(8, 1)
 const EMPTY = Buffer.alloc(0)
@@ -130,4 +130,24 @@ test('what nobody answers is sent again, and refused in the end', () => {
   traffic.sweep(15_000)
   assert.equal((decode(replies[0]![2]!) as { data: { code: string } }).data.code, 'unavailable')
   assert.equal(traffic.unanswered, 0)
+})
+
+test('what a worker hands back goes to the next under its number, and after a few times somebody has to answer', () => {
+  const { traffic, sent, replies } = start()
+  traffic.request([Buffer.from('id'), EMPTY, ask('sum')], 0)
+  for (let returned = 0; returned < MOST_RETURNS; returned++) {
+    const [id, stamp, empty] = sent[0]![returned]!
+    assert.equal(mayHandBack(stamp!), true)
+    traffic.reply([id!, restamp(stamp!, 41 + returned), empty!, EMPTY], 1)
+    assert.equal(stampNumber(sent[0]![returned + 1]![1]!), 1)
+  }
+  const [id, stamp, empty] = sent[0]!.at(-1)!
+  assert.equal(mayHandBack(stamp!), false)
+  assert.ok(stampClock(stamp!) > 41 + MOST_RETURNS - 1, 'the clock of who handed it back was merged')
+  assert.equal(traffic.counts.returned, MOST_RETURNS)
+  traffic.reply([id!, stamp!, empty!, Buffer.from('answer')], 2)
+  assert.equal(replies.length, 1)
+  traffic.reply([sent[0]![0]![0]!, sent[0]![0]![1]!, EMPTY, EMPTY], 3)
+  assert.equal(traffic.counts.late, 1, 'handed back when it was answered already')
+  assert.equal(sent[0]!.length, MOST_RETURNS + 1)
 })

@@ -121,7 +121,10 @@ export async function open(directory: string, options: ServerOptions = {}): Prom
       const view = await learn(rank, other.replica.instance)
       const lines = await other.store.copy(from, other.replica.position, 1 << 20)
       const { instance: giver, clock, position } = other.replica
-      const message: ReplicaMessage = { type: 'copied', rank, instance: giver, clock, from, ...lines, position, view }
+      const { writes } = app
+      const message: ReplicaMessage = {
+        ...{ type: 'copied', rank, instance: giver, clock, from, ...lines, position, view, writes },
+      }
       await feed({ type: 'message', message })
       assert.equal(replica.position, lines.to)
     },

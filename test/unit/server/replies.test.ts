@@ -11,7 +11,7 @@ const OK = { status: 'OK' }
 
 function batchOf(requests: { service: string; id: string | null }[], answers: Answer[], isArray: boolean): Batch {
   const full: Request[] = requests.map((request) => ({ ...request, data: {}, clock: 0, wrong: null }))
-  return { requests: full, isArray, answers, missing: 0, found: 0, complete: () => {} }
+  return { requests: full, isArray, answers, missing: 0, found: 0, complete: () => {}, handBack: null }
 }
 
 const text = fc
