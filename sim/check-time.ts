@@ -4,7 +4,8 @@
  * - in a term at most one server is the coordinator, and nobody follows another;
  * - where a server says the agreed time is, there it is, within the error that it states. The agreed time is defined by the
  *   round that it names: the clock of the coordinator that concluded it, and where that clock was to go;
- * - the agreed time stays among the clocks that do not lie.
+ * - the agreed time stays among the clocks that do not lie;
+ * - nobody goes by an older round after a newer one.
  * And once the faults have stopped: everybody follows one coordinator, and clocks come together.
  */
 import type { ParsedLine } from '../src/core/lines.ts'
@@ -37,6 +38,7 @@ type Agreed = (now: number) => number
 
 export function createTimeCheck(world: World, fail: (what: string) => void): TimeCheck {
   const last = new Map<Running, Shown>()
+  const newest = new Map<Running, { term: number; round: number }>()
   const leaders = new Map<number, number>()
   const agreed = new Map<string, Agreed>()
   const { schedule } = world
@@ -73,6 +75,14 @@ export function createTimeCheck(world: World, fail: (what: string) => void): Tim
     if (bounded && Math.abs(off) > HONEST_MS)
       fail(`the agreed time of ${key} is ${off} ms off, more than any honest clock`)
   }
+  /** What an older term or round says is ignored. */
+  const follows = (running: Running): void => {
+    const { term, round } = running.keeper.corrected
+    const before = newest.get(running)
+    newest.set(running, { term, round })
+    if (before !== undefined && (term < before.term || (term === before.term && round < before.round)))
+      fail(`${running.server.name} takes round ${round} of term ${term} after ${before.round} of ${before.term}`)
+  }
   const states = ({ server, keeper, machine }: Running): void => {
     const mono = monotonic(world, machine)
     const { clock, corrected } = keeper
@@ -96,6 +106,7 @@ export function createTimeCheck(world: World, fail: (what: string) => void): Tim
       const coordinator = keeper.election?.coordinator ?? null
       if (coordinator !== null) leads(keeper.view!.number, coordinator, server.name)
       note(running)
+      follows(running)
       states(running)
     },
     followed(all) {

@@ -59,8 +59,8 @@ export const markFiles = (disk: Disk): Map<string, { length: number; checksum: n
 /** A power cut. @returns what was lost, for counting */
 export function cutPower(disk: Disk, random: Random): string[] {
   return [
-    ...[...disk.segments.values()].flatMap((segment) => losePower(segment, random, true)),
-    ...[...disk.files.values()].flatMap((file) => losePower(file, random, false)),
+    ...[...disk.segments.values()].flatMap((segment) => losePower(segment, random, 'journal')),
+    ...[...disk.files.values()].flatMap((file) => losePower(file, random, 'public file')),
   ]
 }
 

@@ -45,10 +45,15 @@ export function truncate(file: SimFile, length: number): void {
 
 /**
  * Forgets what was not fsynced, by chance: per write all, none, or its first part stays; where something is lost before
- * something that stays there are zeros. A file that is not preallocated may also end anywhere behind what was fsynced.
+ * something that stays there are zeros. A public file may also end anywhere behind what was fsynced. A journal is preallocated,
+ * and its groups are written one at a time: behind one that is not whole there is nothing.
  * @returns what happened, for counting
  */
-export function losePower(file: SimFile, random: Random, preallocated: boolean): ('lost write' | 'torn write')[] {
+export function losePower(
+  file: SimFile,
+  random: Random,
+  of: 'journal' | 'public file',
+): ('lost write' | 'torn write')[] {
   const happened: ('lost write' | 'torn write')[] = []
   for (let i = 0; i < file.unsynced.length; i++) {
     const start = file.unsynced[i]!
@@ -56,10 +61,10 @@ export function losePower(file: SimFile, random: Random, preallocated: boolean):
     const kind = random.between(0, 2)
     if (kind === 0 || end === start) continue
     const kept = kind === 1 ? start : random.between(start, end - 1)
-    file.buffer.fill(0, kept, end)
+    file.buffer.fill(0, kept, of === 'journal' ? file.length : end)
     happened.push(kept === start ? 'lost write' : 'torn write')
   }
-  if (!preallocated && random.chance(0.5)) truncate(file, random.between(durable(file), file.length))
+  if (of === 'public file' && random.chance(0.5)) truncate(file, random.between(durable(file), file.length))
   file.unsynced = []
   return happened
 }

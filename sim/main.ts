@@ -7,9 +7,10 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { runSeed } from './cluster.ts'
 import { FAULT_KINDS } from './faults.ts'
+import { createRandom } from './random.ts'
 import { type Result, runOne, runSeeds } from './run.ts'
 import { SHIVIZ_PARSER } from './trace.ts'
-import { PROFILE_NAMES } from './weather.ts'
+import { drawWeather, PROFILE_NAMES } from './weather.ts'
 
 const USAGE =
   'usage: npm run sim -- [--seeds N] [--from S] [--hours H] [--jobs J] [--profile P] [--first] | --seed S [--profile P] [--trace FILE]'
@@ -58,8 +59,15 @@ function replay(seed: number, profile: string | undefined, file: string | undefi
   }
   const result = runOne(seed, { profile })
   for (const line of result.trace.slice(-TRACE_LINES)) console.log(line)
+  console.log(describeWeather(seed, profile))
   console.log(describe(result))
   return result.failures.length > 0 ? 1 : 0
+}
+
+/** All that was drawn, as JSON. */
+function describeWeather(seed: number, profile: string | undefined): string {
+  const { slowLinks, ...weather } = drawWeather(createRandom(seed), profile)
+  return `weather ${JSON.stringify({ ...weather, slowLinks: [...slowLinks] })}`
 }
 
 async function many(plan: Parameters<typeof runSeeds>[0]): Promise<number> {

@@ -2,6 +2,8 @@
  * Deliberate breakages of the core: each a rule taken away or bent, small and named. A simulator that does not notice one
  * would not notice the mistake that is like it. `find` stands once in the compiled file.
  */
+import { TIME_MUTANTS } from './mutants-time.ts'
+
 export type Mutant = {
   name: string
   /** Below dist/src. */
@@ -163,6 +165,13 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ profile: 'splits', seeds: 40 },
   },
   {
+    name: 'who waits for each other to install a view makes no room',
+    file: 'core/views.js',
+    find: ' || !isInstalledByAll(state) ? rest',
+    replace: ' ? rest',
+    ...{ profile: 'splits and kills', seeds: 20 },
+  },
+  {
     name: 'incarnation kept over a restart',
     file: 'core/views.js',
     find: 'origin: makeOrigin(server.heard.report.rank, number)',
@@ -239,4 +248,5 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if ((isThere || isCopied) && sure === places.length - 1)',
     ...{ profile: 'crash points', seeds: 100 },
   },
+  ...TIME_MUTANTS,
 ]

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,11 +14,16 @@ const dist = fileURLToPath(new URL('..', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const PARTS = ['src/core', 'src/protocol', 'src/server/services', 'src/broker', 'src/platform', 'sim']
 
-/** Makes a copy of everything that the simulator needs, with one thing changed. */
-function makeCopy(folder: string, { name, file, find, replace }: Mutant): void {
+/** Copies everything that the simulator needs, once: a build meanwhile must not mix with it. */
+function makeBase(folder: string): void {
   for (const part of PARTS) cpSync(join(dist, part), join(folder, 'dist', part), { recursive: true })
   cpSync(join(root, 'package.json'), join(folder, 'package.json'))
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** Makes a copy of the base with one thing changed. */
+function makeCopy(base: string, folder: string, { name, file, find, replace }: Mutant): void {
+  cpSync(base, folder, { recursive: true })
   const path = join(folder, 'dist', 'src', file)
   const text = readFileSync(path, 'utf8')
   const times = text.split(find).length - 1
@@ -50,10 +55,11 @@ async function main(filter: string): Promise<number> {
   const work = mkdtempSync(join(tmpdir(), 'compasso-mutants-'))
   let missed = 0
   try {
+    const base = join(work, 'base')
+    makeBase(base)
     for (const [index, mutant] of chosen.entries()) {
       const folder = join(work, String(index))
-      mkdirSync(folder)
-      makeCopy(folder, mutant)
+      makeCopy(base, folder, mutant)
       const found = await hunt(folder, mutant)
       rmSync(folder, { recursive: true })
       if (found === null) missed++

@@ -51,17 +51,22 @@ function delay(world: World, from: string, to: string): number {
   return random.between(1, weather.delay) * (late ? 10 : 1) * (slow ? 8 : 1)
 }
 
-/** Cuts links from `a` to others, and back if `both`, and mends them after a while. @returns for how long, ms */
-export function cutLinks(world: World, a: string, others: readonly string[], both: boolean, kind: string): number {
+/** Cuts links from `a` to others, and back if `both`, and mends them after a while. @param most longest time, ms */
+export function cutLinks(
+  world: World,
+  a: string,
+  others: readonly string[],
+  both: boolean,
+  kind: string,
+  most = world.weather.repair,
+): void {
   const links = others.flatMap((b) =>
     both ? [`${a}>${b}`, `${b}>${a}`] : [world.random.chance(0.5) ? `${a}>${b}` : `${b}>${a}`],
   )
   for (const link of links) world.cuts.add(link)
   countFault(world, both ? kind : `${kind}, one way`)
   note(world, a, `cut off: ${links.join(' ')}`)
-  const duration = world.random.between(100, world.weather.repair)
-  world.schedule.after(duration, () => {
+  world.schedule.after(world.random.between(100, most), () => {
     for (const link of links) world.cuts.delete(link)
   })
-  return duration
 }

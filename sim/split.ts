@@ -3,34 +3,62 @@
  * of servers that all hear each other, so while this is all that is wrong the order must go on, and not only afterwards.
  */
 import { cutLinks } from './network.ts'
-import type { Cluster, SimServer } from './server.ts'
-import { note, type World } from './world.ts'
+import { type Cluster, crashServer, restartLater, type SimServer } from './server.ts'
+import { countFault } from './world.ts'
 
-/** From when on the order must go on, and for how long it is looked at: `ref` leaves one out after about 5 s. */
-const SETTLED_MS = 10_000
-const LOOK_MS = 3000
+const LOOK_MS = 500
+/** When nothing else has been wrong for so many looks, the order must have gone on in the last of them. */
+const SETTLED_LOOKS = 26
+const LAST_LOOKS = 6
+/** So soon `ref` knows of a split, ms. */
+const HEARD_OF_MS = 4000
+
+const wanted = (cluster: Cluster): SimServer[] => cluster.servers.filter((server) => server.wanted)
 
 export function split(cluster: Cluster): void {
   const { world } = cluster
-  const servers = cluster.servers.filter((server) => server.wanted)
-  const one = world.random.pick(servers)
-  const other = world.random.pick(servers.filter((server) => server !== one))
+  const { random } = world
+  const one = random.pick(wanted(cluster))
+  const other = random.pick(wanted(cluster).filter((server) => server !== one))
   // A second one at the same time may leave no quorum that hears each other.
   if (world.cuts.size > 0) return
-  const duration = cutLinks(world, one.name, [other.name], world.random.chance(0.6), 'split')
-  if (!isAllThatIsWrong(world) || duration < SETTLED_MS + LOOK_MS) return
-  world.schedule.after(SETTLED_MS, () => {
-    const before = servers.map((server) => positionOf(server))
-    world.schedule.after(LOOK_MS, () => {
-      if (!world.raging) return
-      const moved = servers.filter((server, i) => positionOf(server) > before[i]!).map((server) => server.name)
-      note(world, 'weather', `while ${one.name} and ${other.name} are split, the order goes on at ${moved.join(' ')}`)
-      if (moved.length * 2 <= servers.length)
-        cluster.check.fail(`${one.name} and ${other.name} do not hear each other, and the order stands still`)
-    })
+  cutLinks(world, one.name, [other.name], random.chance(0.6), 'split', world.weather.split)
+  if (world.weather.every.kill === undefined || random.chance(0.5)) return
+  // One that hears both starts again before anybody knows of the split: the others make a view without it.
+  const third = random.pick(wanted(cluster).filter((server) => server !== one && server !== other))
+  world.schedule.after(random.between(0, HEARD_OF_MS), () => {
+    if (!world.raging || third.replica === null) return
+    countFault(world, 'kill')
+    crashServer(cluster, third, false)
+    restartLater(cluster, third)
   })
 }
 
-const isAllThatIsWrong = ({ weather }: World): boolean => Object.keys(weather.every).join() === 'split'
+/** Looks, for as long as the weather lasts, whether the order goes on while two servers are split. */
+export function watchSplits(cluster: Cluster): void {
+  const { world } = cluster
+  const looks: { wrong: string; positions: number[] }[] = []
+  const look = (): void => {
+    if (!world.raging) return
+    world.schedule.after(LOOK_MS, look)
+    const wrong = whatIsWrong(cluster)
+    if (wrong === null || (looks[0] !== undefined && looks[0].wrong !== wrong)) looks.length = 0
+    if (wrong === null || looks.push({ wrong, positions: wanted(cluster).map(positionOf) }) < SETTLED_LOOKS) return
+    const before = looks[looks.length - LAST_LOOKS]!.positions
+    looks.shift()
+    const moved = wanted(cluster).filter((server, i) => positionOf(server) > before[i]!)
+    if (moved.length * 2 <= before.length)
+      cluster.check.fail(`${wrong} is cut, nothing else, and the order stands still`)
+  }
+  look()
+}
+
+/** The links that are cut, and the lives of the servers; null when there is no split, or a server is down. */
+function whatIsWrong(cluster: Cluster): string | null {
+  const { cuts } = cluster.world
+  const servers = wanted(cluster)
+  if (cuts.size === 0 || servers.some((server) => server.replica === null)) return null
+  return `${[...cuts].join(' ')} (lives ${servers.map((server) => server.life).join(' ')})`
+}
 
 const positionOf = ({ replica }: SimServer): number => replica?.position ?? 0

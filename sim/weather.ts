@@ -35,6 +35,8 @@ export type Weather = {
   every: Partial<Record<Planned, number>>
   /** Longest time that something stays broken, ms. */
   repair: number
+  /** Longest time that two servers do not hear each other, ms. */
+  split: number
   /** How often servers are added, up to 5, and taken away again. */
   scaling: number
   /** Largest error of a clock: its speed, and how far it jumps, ms. */
@@ -62,6 +64,7 @@ const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
     fsyncFails: 0,
     every: {},
     repair: 3000,
+    split: 30_000,
     scaling: 0,
     drift: 0.0001,
     jump: 0,
@@ -91,12 +94,8 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   'ref restarts': () => ({ every: { 'ref restart': 2500, kill: 3000 }, repair: 4000, delay: 20 }),
   'ref lost': () => ({ every: { 'ref state lost': 5000, kill: 3000, 'power cut': 5000, 'cut from ref': 5000 } }),
   partitions: () => ({ every: { cut: 1500, isolation: 2500 }, repair: 5000, topicLoss: 0.05 }),
-  splits: () => ({ every: { split: 5000 }, rage: 60_000, repair: 30_000 }),
-  'splits and kills': () => ({
-    every: { split: 6000, kill: 5000, 'power cut': 9000 },
-    repair: 12_000,
-    topicLoss: 0.02,
-  }),
+  splits: () => ({ every: { split: 5000 }, rage: 60_000 }),
+  'splits and kills': () => ({ every: { split: 3000, kill: 30_000 }, repair: 1500, rage: 90_000 }),
   flapping: () => ({ every: { cut: 400, 'cut from ref': 700, isolation: 900 }, repair: 1500, delay: 10 }),
   'all down': () => ({ every: { 'all down': 5000, 'several down': 4000, 'power cut': 6000 }, repair: 2500 }),
   blackouts: () => ({
@@ -115,7 +114,12 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   pauses: () => ({ every: { pause: 2000, kill: 8000 }, repair: 8000 }),
   'long pauses': () => ({ every: { pause: 12_000, kill: 15_000 }, repair: 70_000, rage: 100_000, think: 400 }),
   laggards: () => ({
-    ...{ every: { split: 2500, 'ref restart': 3000, pause: 9000, 'full disk': 9000 }, repair: 10_000, fsync: 10 },
+    ...{
+      every: { split: 2500, 'ref restart': 3000, pause: 9000, 'full disk': 9000 },
+      repair: 10_000,
+      split: 10_000,
+      fsync: 10,
+    },
     ...{ think: 5, clients: 8, publishers: 6 },
     options: { ...CALM.options, lagBytes: 2500 },
   }),
@@ -134,11 +138,12 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   }),
   storm: (r) => ({
     ...{ topicLoss: 0.15 * r.next(), directLoss: 0.1, doubled: 0.05, delay: 40, lateness: 0.03, fsync: 60, slow: 2 },
-    ...{ fsyncFails: 0.0005, drift: 0.005, jump: 3_600_000, doubledRequests: 0.1 },
+    ...{ rage: 60_000, fsyncFails: 0.0005, drift: 0.005, jump: 3_600_000, doubledRequests: 0.1 },
     every: {
-      ...{ kill: 3500, 'power cut': 4000, 'all down': 20_000, 'several down': 15_000, 'ref restart': 8000, cut: 4000 },
-      ...{ isolation: 5000, 'cut from ref': 4000, 'cut from broker': 6000, pause: 6000, 'crash point': 5000 },
-      ...{ 'lost disk': 12_000, damage: 10_000, 'full disk': 9000, 'broker restart': 9000, 'clock jump': 9000 },
+      ...{ kill: 10_000, 'power cut': 12_000, 'all down': 50_000, 'several down': 40_000, 'ref restart': 20_000 },
+      ...{ cut: 12_000, isolation: 15_000, 'cut from ref': 12_000, 'cut from broker': 18_000, pause: 18_000 },
+      ...{ 'crash point': 15_000, 'lost disk': 30_000, damage: 25_000, 'full disk': 25_000, 'broker restart': 25_000 },
+      ...{ 'clock jump': 20_000 },
     },
   }),
 }

@@ -7,7 +7,7 @@ import { EXIT, Failure } from './failure.ts'
 
 const LIMIT_MS = 2000
 /** A tool is a process of the system like any other, as long as it lives. */
-const clock = createClock()
+export const ownClock = createClock()
 
 /** Why there is no answer: nobody there, or an error reply. */
 export class AskError extends Failure {}
@@ -22,7 +22,7 @@ export async function ask(url: string, service: string, data: Data = {}): Promis
   socket.receiveTimeout = LIMIT_MS
   try {
     socket.connect(url)
-    await socket.send(['', encode({ service, data: { ...data, timestamp: Date.now(), clock: clock.tick() } })])
+    await socket.send(['', encode({ service, data: { ...data, timestamp: Date.now(), clock: ownClock.tick() } })])
     const frames = await socket.receive()
     return readReply(url, decode(frames.at(-1)!))
   } catch (error) {
@@ -36,7 +36,7 @@ export async function ask(url: string, service: string, data: Data = {}): Promis
 
 function readReply(url: string, reply: unknown): Data {
   if (!isMap(reply) || !isMap(reply.data)) throw new AskError(`${url} answered something that is no envelope`)
-  clock.merge(reply.data.clock)
+  ownClock.merge(reply.data.clock)
   if (reply.data.status === 'erro') throw new AskError(`${url} refused: ${String(reply.data.description)}`)
   return reply.data
 }

@@ -5,13 +5,13 @@ import { escapeControls } from '../platform/pretty.ts'
 import { print, printJson, say } from './output.ts'
 import { defaultUser, request } from './session.ts'
 
-type Options = { user?: string; json?: true }
+type Options = { json?: true }
+type Said = Options & { user: string }
 
-const USER = ['-u, --user <name>', 'who says it (default: your name on this machine)'] as const
+const USER = ['-u, --user <name>', 'who says it', defaultUser()] as const
 const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
 
 export function addChat(program: Command): void {
-  program.commandsGroup('Chat:')
   addPublish(program)
   addMessage(program)
   addNames(program, {
@@ -59,7 +59,7 @@ function addPublish(program: Command): void {
     .option(...USER)
     .option(...JSON_OPTION)
     .addHelpText('after', PUBLISH_HELP)
-    .action((channel: string, words: string[], { user = defaultUser(), json }: Options) =>
+    .action((channel: string, words: string[], { user, json }: Said) =>
       show(request('publish', { user, channel, message: words.join(' ') }), json, 'OK'),
     )
 }
@@ -81,7 +81,7 @@ function addMessage(program: Command): void {
     .option(...USER)
     .option(...JSON_OPTION)
     .addHelpText('after', MESSAGE_HELP)
-    .action((to: string, words: string[], { user = defaultUser(), json }: Options) =>
+    .action((to: string, words: string[], { user, json }: Said) =>
       show(request('message', { src: user, dst: to, message: words.join(' ') }), json, 'OK'),
     )
 }

@@ -1,5 +1,6 @@
 /** The doctor's look at the cluster: who is there, whether it answers, versions, clocks. */
 import { type Client, connect } from '../client/client.ts'
+import { reachable } from '../cluster/readiness.ts'
 import type { Config } from '../platform/config.ts'
 import { readClockStatus } from '../protocol/clock-status.ts'
 import { readStatus, stateOf } from './cluster-status.ts'
@@ -7,17 +8,18 @@ import { type Finding, fine, warning, wrong } from './doctor-finding.ts'
 import { describePresence, type Presence, probe } from './probe.ts'
 import { version } from './version.ts'
 
-/** @returns findings, and whether anything of the cluster is there */
-export async function probeAll(config: Config): Promise<{ present: boolean; findings: Finding[] }> {
+/** @returns findings, and who is there: broker, proxy, ref, gateway */
+export async function probeAll(config: Config): Promise<{ present: ReadonlySet<string>; findings: Finding[] }> {
   const places: [who: string, urls: readonly string[]][] = [
     ['broker', config.brokerUrls],
     ['proxy', config.proxyOutUrls],
     ['ref', [config.refUrl]],
+    ['gateway', [gatewayUrl(config)]],
   ]
   const all = places.flatMap(([who, urls]) => urls.map((url) => ({ who, url })))
-  const found = await Promise.all(all.map(({ url }) => probe(url)))
+  const found = await Promise.all(all.map(({ who, url }) => (who === 'gateway' ? probeHttp(url) : probe(url))))
   return {
-    present: found.includes('there'),
+    present: new Set(all.filter((_, index) => found[index] === 'there').map(({ who }) => who)),
     findings: all.map(({ who, url }, index) => presenceFinding(who, url, found[index]!)),
   }
 }
@@ -28,11 +30,26 @@ function presenceFinding(who: string, url: string, presence: Presence): Finding 
   return wrong(who, found, next)
 }
 
-export async function checkCluster(config: Config, present: boolean): Promise<Finding[]> {
-  if (!present) return []
+const gatewayUrl = ({ bindHost, httpPort }: Config): string => `http://${reachable(bindHost)}:${httpPort}`
+
+const HTTP_LIMIT_MS = 1500
+
+async function probeHttp(url: string): Promise<Presence> {
+  try {
+    const response = await fetch(`${url}/openrpc.json`, { signal: AbortSignal.timeout(HTTP_LIMIT_MS) })
+    return (await response.text()).includes('"openrpc"') ? 'there' : 'other'
+  } catch (error) {
+    return (error as Error).name === 'TimeoutError' ? 'silent' : 'refused'
+  }
+}
+
+/** @param present who is there; what the others would have to tell was said already */
+export async function checkCluster(config: Config, present: ReadonlySet<string>): Promise<Finding[]> {
+  const servers = present.has('ref') ? await checkServers(config) : []
+  if (!present.has('broker')) return servers
   const client = connect({ broker: config.brokerUrls })
   try {
-    return [...(await checkServers(config)), ...(await checkAnswers(client))]
+    return [...servers, ...(await checkAnswers(client))]
   } finally {
     await client.close(0)
   }

@@ -82,10 +82,10 @@ async function firstThere(path: string): Promise<string> {
 
 /**
  * Where nothing of the cluster runs, its ports must be free.
- * @param present whether something of it is there
+ * @param present who of it is there
  */
-export async function checkPorts(config: Config, present: boolean): Promise<Finding[]> {
-  if (present) return []
+export async function checkPorts(config: Config, present: ReadonlySet<string>): Promise<Finding[]> {
+  if (present.size > 0) return []
   const ports = portsOf(config, planCluster(config, readEnvironment()))
   const findings: Finding[] = []
   for (const { port, owner } of ports) {

@@ -9,7 +9,7 @@ const HELP = `
 The quorum is counted over all servers that ever joined. One that is gone for good raises it in vain: forget it.
 ref refuses while the server is alive.
 
-Example:
+Examples:
   npx compasso forget 5
 `
 

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { type Command, InvalidArgumentError } from 'commander'
 import { escapeControls } from '../platform/pretty.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -16,14 +17,15 @@ const SHOWN = 20
 const HELP = `
 Every message that one process sent and another received: the receiver's clock afterwards is at least the sender's, the
 sender's is above all that it was before, and each kind of message was seen often enough to mean something.
-For that the processes must log every message: LOG_LEVEL=debug LOG_FORMAT=json, and all of them must be in the files.
+For that the processes must log every message: LOG_LEVEL=debug LOG_FORMAT=json, and all of them must be in the files. Stop the
+cluster first, or of the last messages one end may be missing.
 "outside" counts messages of those who write no such logs: tools, clients in other languages; "lost" those nobody received.
 Exit code 0 when the rule holds, 1 when not or when too little was seen.
 
 Examples:
   LOG_LEVEL=debug LOG_FORMAT=json npm start > run.log       (a minute, then Ctrl-C)
   npx compasso lamport run.log
-  docker compose logs --no-color > run.log; npx compasso lamport run.log
+  docker compose stop; docker compose logs --no-color > run.log; npx compasso lamport run.log
   npx compasso lamport - < run.log
 `
 
@@ -55,14 +57,14 @@ function readLeast(text: string): number {
   return Number(text)
 }
 
-/** As `docker compose logs` writes it, with the container in front. */
+/** As `docker compose logs` writes it: the container in front, and what a terminal would obey, also into a file. */
 const COMPOSE_LINE = /^(\S+)\s+\| (\{.*)$/
 
 /** Hands over every record of a log. @returns how many there were */
 export async function readLog(input: Readable, source: string, checker: LamportChecker): Promise<number> {
   let records = 0
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    const [, container, rest] = COMPOSE_LINE.exec(line) ?? []
+    const [, container, rest] = COMPOSE_LINE.exec(stripVTControlCharacters(line)) ?? []
     const record = parse(rest ?? line)
     if (record === null) continue
     records++

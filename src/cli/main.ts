@@ -1,6 +1,6 @@
 /** `npx compasso`: runs the command that was typed, and says in one line why when it could not. */
 import { type Command, CommanderError } from 'commander'
-import { CallError } from '../client/client.ts'
+import { CallError } from '../client/error.ts'
 import { ConfigError } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -10,7 +10,7 @@ import { createProgram } from './program.ts'
 import { endOnClosedOutput } from './signals.ts'
 
 endOnClosedOutput()
-const program = createProgram()
+const program = await createProgram(process.argv[2])
 try {
   await program.parseAsync()
 } catch (error) {

@@ -141,7 +141,7 @@ const showNames = (field: string) => (reply: Data) => {
   else printReply({ [field]: names })
 }
 
-const CHAT: Menu = {
+const chatMenu = (): Menu => ({
   title: 'Chat',
   entries: [
     login,
@@ -161,9 +161,9 @@ const CHAT: Menu = {
       show: showHistory,
     }),
   ],
-}
+})
 
-const MUSIC: Menu = {
+const musicMenu = (): Menu => ({
   title: 'Music',
   entries: [
     service({ service: 'catalog', ask: { query: 'may', genre: 'may' }, show: showTracks }),
@@ -179,16 +179,17 @@ const MUSIC: Menu = {
     service({ service: 'profile.get', name: 'profile' }),
     service({ service: 'profile.set', name: 'set profile', ask: { about: 'may', city: 'may', genre: 'may' } }),
   ],
-}
+})
 
-export const TOP_MENU: Menu = {
+/** The services are asked for their schemas only when the menu is there. */
+export const topMenu = (): Menu => ({
   title: 'What would you like to do?',
   entries: [
     service({ service: 'sum' }),
     service({ service: 'mean' }),
     service({ service: 'search' }),
     service({ service: 'info' }),
-    { name: 'chat', about: 'Channels, messages, who is there.', menu: CHAT },
-    { name: 'music', about: 'The catalogue, plays, playlists, profiles.', menu: MUSIC },
+    { name: 'chat', about: 'Channels, messages, who is there.', menu: chatMenu() },
+    { name: 'music', about: 'The catalogue, plays, playlists, profiles.', menu: musicMenu() },
   ],
-}
+})

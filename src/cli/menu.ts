@@ -5,7 +5,7 @@ import { loadConfig } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
 import { Failure } from './failure.ts'
 import { hintFor } from './hints.ts'
-import { TOP_MENU } from './menu-entries.ts'
+import { topMenu } from './menu-entries.ts'
 import { print } from './output.ts'
 import { requireThere } from './probe.ts'
 import { createPrompter, EndOfInput, type Prompter } from './prompter.ts'
@@ -30,7 +30,7 @@ export function addMenu(program: Command): void {
   program
     .command('menu')
     .description('Everything by numbers: sum, mean, search, info, chat, music.')
-    .option('-u, --user <name>', 'who you are (default: your name on this machine)', defaultUser())
+    .option('-u, --user <name>', 'who you are', defaultUser())
     .addHelpText('after', HELP)
     .action(({ user }: { user: string }) =>
       withClient(
@@ -38,7 +38,7 @@ export function addMenu(program: Command): void {
           const prompter = await createPrompter()
           try {
             print(`Compasso at ${loadConfig().brokerUrls.join(', ')} — you are ${escapeControls(user)}`)
-            await show({ client, prompter, user }, TOP_MENU, 'leave')
+            await show({ client, prompter, user }, topMenu(), 'leave')
             print('Bye')
           } catch (error) {
             if (!(error instanceof EndOfInput)) throw error

@@ -8,7 +8,7 @@ import { defaultUser, withClient } from './session.ts'
 
 type Options = { user: string; genre?: string; limit?: number; json?: true }
 
-export const USER = ['-u, --user <name>', 'whose (default: your name on this machine)', defaultUser()] as const
+export const USER = ['-u, --user <name>', 'whose', defaultUser()] as const
 export const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
 
 export function addMusic(program: Command): void {

@@ -1,22 +1,6 @@
 /** `npx compasso`: all commands, one file each. A new one is its file and a line here. */
 import { Command } from 'commander'
-import { addStart } from '../cluster/start.ts'
-import { addCall } from './call.ts'
-import { addChat } from './chat.ts'
-import { addCompletion } from './completion.ts'
-import { addConformance } from './conformance.ts'
-import { addDoctor } from './doctor.ts'
-import { addForget } from './forget.ts'
-import { addHistory } from './history.ts'
-import { addLamport } from './lamport.ts'
-import { addLogs } from './logs.ts'
-import { addMenu } from './menu.ts'
-import { addMusic } from './music.ts'
-import { addPlaylist } from './playlist.ts'
 import { endOnSignals } from './signals.ts'
-import { addStatus } from './status.ts'
-import { addTail } from './tail.ts'
-import { addVerify } from './verify.ts'
 import { version } from './version.ts'
 
 const HELP = `
@@ -29,36 +13,78 @@ Exit codes:
   2    the command line or a variable is wrong
   3    nobody there, or no answer in time
   130  Ctrl-C
+
+Examples:
+  npx compasso menu
+  npx compasso tail
+  npx compasso call sum 10 5
+  npx compasso status --watch
 `
 
-/** Makes the program; errors of the command line are thrown, not printed. */
-export function createProgram(): Command {
+type Add = (program: Command) => void
+/** The commands that a file adds, and how to load it. */
+type Entry = { names: readonly string[]; load(): Promise<Add> }
+
+const one = (name: string, load: () => Promise<Add>): Entry => ({ names: [name], load })
+
+/**
+ * By the headings of the help. Loading all of them takes a third longer than one, so only what was typed is loaded.
+ */
+const COMMANDS: Readonly<Record<string, readonly Entry[]>> = {
+  'The cluster:': [
+    one('start', async () => {
+      const { addStart } = await import('../cluster/start.ts')
+      return (program) => addStart(program.command('start'))
+    }),
+    one('status', async () => (await import('./status.ts')).addStatus),
+    one('clocks', async () => (await import('./clocks.ts')).addClocks),
+    one('verify', async () => (await import('./verify.ts')).addVerify),
+    one('forget', async () => (await import('./forget.ts')).addForget),
+    one('doctor', async () => (await import('./doctor.ts')).addDoctor),
+    one('logs', async () => (await import('./logs.ts')).addLogs),
+    one('conformance', async () => (await import('./conformance.ts')).addConformance),
+    one('lamport', async () => (await import('./lamport.ts')).addLamport),
+  ],
+  'Chat:': [
+    {
+      names: ['publish', 'message', 'channels', 'channel', 'users', 'login'],
+      load: async () => (await import('./chat.ts')).addChat,
+    },
+    one('history', async () => (await import('./history.ts')).addHistory),
+    one('tail', async () => (await import('./tail.ts')).addTail),
+  ],
+  'Music:': [
+    { names: ['catalog', 'play', 'plays', 'top'], load: async () => (await import('./music.ts')).addMusic },
+    one('playlist', async () => (await import('./playlist.ts')).addPlaylist),
+  ],
+  'Everything else:': [
+    one('menu', async () => (await import('./menu.ts')).addMenu),
+    one('call', async () => (await import('./call.ts')).addCall),
+    // It needs to see all commands.
+    { names: [], load: async () => (await import('./completion.ts')).addCompletion },
+  ],
+}
+
+/**
+ * Makes the program; errors of the command line are thrown, not printed.
+ * @param typed the first word that was typed; when it is a command, only that is loaded, otherwise all are
+ */
+export async function createProgram(typed?: string): Promise<Command> {
   const program = new Command('compasso')
     .description('A replicated messaging and RPC cluster on ZeroMQ.')
     .version(version(), '-V, --version')
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP)
-  program.commandsGroup('The cluster:')
-  addStart(program.command('start'))
-  addStatus(program)
-  addVerify(program)
-  addForget(program)
-  addConformance(program)
-  addDoctor(program)
-  addLamport(program)
-  addLogs(program)
-  addChat(program)
-  addHistory(program)
-  addTail(program)
-  program.commandsGroup('Music:')
-  addMusic(program)
-  addPlaylist(program)
-  program.commandsGroup('Everything else:')
+  const groups = Object.entries(COMMANDS)
+  const wanted = groups
+    .flatMap(([, entries]) => entries)
+    .find(({ names }) => typed !== undefined && names.includes(typed))
+  for (const [title, entries] of groups) {
+    program.commandsGroup(title)
+    for (const entry of entries) if (wanted === undefined || entry === wanted) (await entry.load())(program)
+  }
   program.helpCommand('help [command]', 'how a command is used')
-  addMenu(program)
-  addCall(program)
-  addCompletion(program)
   // A cluster ends in its own way; everything else at once.
   program.hook('preAction', (_, command) => {
     if (command.name() !== 'start') endOnSignals()

@@ -1,11 +1,12 @@
 /** `compasso status`: asks ref who there is, and every server how far it is. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { loadConfig } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
 import { furthest, type RefStatus, type Row, readStatus, stateOf } from './cluster-status.ts'
 import { Failure } from './failure.ts'
 import { print, printJson, printJsonLine, printTable } from './output.ts'
+import { readSeconds } from './seconds.ts'
 
 type Options = { watch?: number | true; json?: true }
 
@@ -36,13 +37,6 @@ export function addStatus(program: Command): void {
       if (json === true) printJson(asJson(refUrl, ref, rows))
       else show(refUrl, ref, rows)
     })
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text)
-  if (text.trim() === '' || !(seconds >= 0.1 && seconds <= 3600))
-    throw new InvalidArgumentError('it must be a number of seconds from 0.1 to 3600.')
-  return seconds
 }
 
 const HOME = '\u001b[H'

@@ -32,9 +32,10 @@ export function banner(config: Config, plans: readonly ProcessPlan[]): string {
     ['ref', `tcp://${host}:${config.refPort}`, 'ranks and views'],
     ['health', `http://${host}:${PORTS.health + config.portOffset}/healthz`, healthPorts(plans)],
     ['data', data, 'one folder a server, one JSON line an event'],
-    ['try', `${offset}npx compasso status`, 'who is there, who is behind'],
+    ['try', `${offset}npx compasso menu`, 'everything by numbers'],
+    ['', `${offset}npx compasso tail`, 'what is being said, live'],
+    ['', `${offset}npx compasso status`, 'who is there, who is behind'],
     ['', `npx compasso verify${where}`, "whether all servers' files are the same"],
-    ['', `tail -f ${data}/server-1/publications.jsonl`, 'what is being said'],
     ['stop', 'Ctrl-C', ''],
   ]
   return `${table(rows)

@@ -1,6 +1,6 @@
 /** JSON-RPC calls as requests to the cluster. */
 import { CallError, type Client } from '../client/client.ts'
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
+import { ERROR_CODES, type ErrorCode, isRetriable } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { RPC_ERROR_OF, RPC_ERRORS, RPC_OTHER } from '../protocol/rpc-errors.ts'
 import type { Invocation, Invoke, RpcError } from './json-rpc.ts'
@@ -27,8 +27,6 @@ export function createInvoke({ client, methods, openRpc }: CallsOptions, key: st
     if (!isServiceName(method)) return { error: RPC_ERRORS.methodNotFound }
     const named = dataOf(methods, method, params)
     if ('wrong' in named) return { error: refusal('bad_request', named.wrong) }
-    // One text that MessagePack cannot carry would have the whole batch refused that the request travels in.
-    if (!isWellFormed(named.data)) return { error: refusal('bad_request', 'a text is not well-formed Unicode') }
     try {
       const options = key === null ? {} : { id: index === null ? key : `${key}.${index}` }
       return { result: await client.call(method, named.data, options) }
@@ -40,14 +38,7 @@ export function createInvoke({ client, methods, openRpc }: CallsOptions, key: st
 
 /** The specification keeps names that begin with `rpc.` for itself (section 4). */
 const isServiceName = (method: string): boolean =>
-  method.length > 0 && method.length <= LIMITS.nameLength && method.isWellFormed() && !method.startsWith('rpc.')
-
-function isWellFormed(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed()
-  if (typeof value !== 'object' || value === null) return true
-  if (Array.isArray(value)) return value.every(isWellFormed)
-  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner))
-}
+  method.length > 0 && method.length <= LIMITS.nameLength && !method.startsWith('rpc.')
 
 function errorOf(error: unknown, { method }: Invocation): RpcError {
   if (!(error instanceof CallError)) throw error
@@ -58,7 +49,8 @@ function errorOf(error: unknown, { method }: Invocation): RpcError {
 
 const isOurs = (code: string): code is ErrorCode => (ERROR_CODES as readonly string[]).includes(code)
 
-const refusal = (code: ErrorCode, description: string): RpcError => ({
+/** A refusal of our own, as the cluster would give it. */
+export const refusal = (code: ErrorCode, description: string): RpcError => ({
   ...RPC_ERROR_OF[code],
-  data: { code, description, retriable: false },
+  data: { code, description, retriable: isRetriable(code) },
 })

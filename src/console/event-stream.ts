@@ -3,7 +3,7 @@
  * does not take anything nothing is held for it but what its socket has.
  */
 import { type Feed, type Item, itemOf, type Open } from './feeds.ts'
-import { pause } from './pause.ts'
+import { isDoneWithin, pause } from './pause.ts'
 
 /** Where events go: a response, or what a test has for one. */
 export type Sink = {
@@ -57,8 +57,7 @@ async function catchUp(feed: Feed, open: Open, from: number, sink: Sink, signal:
       position = item.n
       if (!sink.write(item.text)) {
         blocked = sink.drained(signal)
-        const inTime = await Promise.race([blocked.then(() => true), pause(PATIENCE_MS, signal).then(() => false)])
-        if (!inTime) break
+        if (!(await isDoneWithin(blocked, PATIENCE_MS))) break
         blocked = null
       }
       if (position >= feed.base) break

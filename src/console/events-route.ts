@@ -9,7 +9,7 @@ import { type Sink, streamEvents } from './event-stream.ts'
 import { createFeed, type Feed, type Open } from './feeds.ts'
 import { HttpError } from './http-error.ts'
 import { HTTP_LIMITS } from './limits.ts'
-import { pause } from './pause.ts'
+import { isDoneWithin, pause } from './pause.ts'
 
 /** Proxies and clients give up on a connection where nothing happens. */
 const KEEP_ALIVE_MS = 15_000
@@ -17,6 +17,7 @@ const KEEP_ALIVE_MS = 15_000
 const RETRY_MS = 1000
 /** How long a new stream waits with its first byte, for an answer that says whether there is such a channel. */
 const FIRST_BYTE_MS = 5000
+const STOPPING = 'the gateway is stopping'
 
 type Of = string | OfUser
 type Shared = { feed: Feed; readers: number }
@@ -58,7 +59,7 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
   app.get('/events', async (request, reply) => {
     const { of, from } = readQuestion(request)
     if (streams >= HTTP_LIMITS.streams) throw new HttpError(503, `there are ${streams} event streams already`)
-    if (stopping.signal.aborted) throw new HttpError(503, 'the gateway is stopping')
+    if (stopping.signal.aborted) throw new HttpError(503, STOPPING)
     streams++
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
@@ -68,13 +69,14 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
       const begun = Promise.all([feed.begun, from ?? newest(client, of, signal)]).then(([, position]) => position)
       // Whoever waits for it longer than this hears of it below.
       begun.catch(() => {})
-      await Promise.race([begun, pause(FIRST_BYTE_MS, signal)])
-      if (left.signal.aborted) return reply.hijack()
-      if (stopping.signal.aborted) throw new HttpError(503, 'the gateway is stopping')
+      await isDoneWithin(begun, FIRST_BYTE_MS)
+      signal.throwIfAborted()
       await stream(begun, { feed, open: opener(of) }, from, start(reply), signal)
     } catch (error) {
-      if (!reply.sent) throw refusalOf(error)
-      log.debug({ of, error: String(error) }, 'an event stream ended')
+      // Whoever left is told nothing.
+      if (left.signal.aborted) reply.hijack()
+      else if (!reply.sent) throw stopping.signal.aborted ? new HttpError(503, STOPPING) : refusalOf(error)
+      else log.debug({ of, error: String(error) }, 'an event stream ended')
     } finally {
       streams--
       leave(of)

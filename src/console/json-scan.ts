@@ -2,24 +2,35 @@
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const COMMA = 0x2c
 const BRACKET_OPEN = 0x5b
 const BRACKET_CLOSE = 0x5d
 const BRACE_OPEN = 0x7b
 const BRACE_CLOSE = 0x7d
 
-/** How deep arrays and objects are nested; stops counting above `most`. The text need not be valid. */
-export function depthOf(text: Uint8Array, most: number): number {
+export type Scanned = {
+  /** How deep arrays and objects are nested; above the most that is allowed it is not counted further. */
+  depth: number
+  /** How many values there are, roughly: each takes much more memory than its text. */
+  values: number
+}
+
+/** The text need not be valid. @param most how deep it may be; the scan ends there */
+export function scanJson(text: Uint8Array, most: number): Scanned {
   let depth = 0
   let deepest = 0
+  let values = 1
   for (let at = 0; at < text.length; at++) {
     const byte = text[at]!
     if (byte === QUOTE) at = endOfString(text, at)
+    else if (byte === COMMA) values++
     else if (byte === BRACKET_OPEN || byte === BRACE_OPEN) {
+      values++
       if (++depth > deepest) deepest = depth
-      if (deepest > most) return deepest
+      if (deepest > most) break
     } else if (byte === BRACKET_CLOSE || byte === BRACE_CLOSE) depth--
   }
-  return deepest
+  return { depth: deepest, values }
 }
 
 /** Where the string ends that begins at `from`. */

@@ -9,9 +9,11 @@ export const HTTP_LIMITS = {
   calls: 10_000,
   /** Bodies in progress, all together, bytes. */
   bodyBytes: 16 << 20,
+  /** Values in these bodies, all together: each takes up to a hundred bytes of memory, of maybe two of text. */
+  values: 1_000_000,
   /** Results that wait to leave, all together and of one batch, characters. */
-  replies: 64 << 20,
-  batchReplies: 8 << 20,
+  replies: 16 << 20,
+  batchReplies: 4 << 20,
   /** A result of up to so many characters always finds room. */
   smallReply: 4096,
   /** Longest idempotency key; `.999` behind it is the last request of a batch. */

@@ -8,7 +8,7 @@ import { createInvoke } from './calls.ts'
 import { createGateway } from './gateway.ts'
 import { createMethods } from './methods.ts'
 import { openRpcOf } from './openrpc.ts'
-import { pause } from './pause.ts'
+import { isDoneWithin, pause } from './pause.ts'
 import { watchCluster } from './readiness.ts'
 
 /** How long calls may take when stopping; the launcher waits for 1.5 s in all. */
@@ -38,8 +38,7 @@ runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
     const closed = gateway.close()
     // Calls that are not answered by then are told so, and that leaves too.
     await client.close(GRACE_MS)
-    await Promise.race([closed, pause(LEAVE_MS, new AbortController().signal)])
-    gateway.cut()
+    if (!(await isDoneWithin(closed, LEAVE_MS))) gateway.cut()
     await closed
   })
   log.info({ host: config.bindHost, port, brokers: config.brokerUrls }, 'listening; waiting for a server to answer')

@@ -3,3 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Waits so long, or until the signal. Never rejects. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => {})
+
+/** Whether work is done within so many milliseconds. @throws what the work throws in that time */
+export async function isDoneWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LIMITS } from '../protocol/limits.ts'
 import { checkId } from '../protocol/names.ts'
 import { type Budget, createBudget } from './budget.ts'
+import { refusal } from './calls.ts'
 import { HttpError } from './http-error.ts'
-import { answer, type Invoke, readMessage } from './json-rpc.ts'
+import { answer, type Invoke, type RpcError, readMessage } from './json-rpc.ts'
 import { HTTP_LIMITS } from './limits.ts'
 
 export type RpcRouteOptions = {
@@ -15,15 +16,16 @@ export type RpcRouteOptions = {
 }
 
 /** What all requests share. */
-type Shares = { requests: Budget; calls: Budget; bodies: Budget; replies: Budget }
+type Shares = { requests: Budget; calls: Budget; bodies: Budget; values: Budget; replies: Budget }
 /** What one of them has taken; given back when it has left and its calls have ended. */
-type Ticket = { bodyBytes: number; calls: number; replies: number; holders: number }
+type Ticket = { bodyBytes: number; values: number; calls: number; replies: number; holders: number }
 
 export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRouteOptions): void {
   const shares: Shares = {
     requests: createBudget(HTTP_LIMITS.requests),
     calls: createBudget(HTTP_LIMITS.calls),
     bodies: createBudget(HTTP_LIMITS.bodyBytes),
+    values: createBudget(HTTP_LIMITS.values),
     replies: createBudget(HTTP_LIMITS.replies),
   }
   const tickets = new WeakMap<FastifyRequest, Ticket>()
@@ -31,7 +33,7 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
   const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     checkBodyHeaders(request)
     if (!shares.requests.take(1)) throw busy('requests')
-    const ticket: Ticket = { bodyBytes: 0, calls: 0, replies: 0, holders: 1 }
+    const ticket: Ticket = { bodyBytes: 0, values: 0, calls: 0, replies: 0, holders: 1 }
     tickets.set(request, ticket)
     reply.raw.once('close', () => release(shares, ticket))
   }
@@ -41,13 +43,18 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
   const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const ticket = tickets.get(request)!
     const key = readKey(request.headers['idempotency-key'])
-    const message = readMessage((request.body as Buffer | undefined) ?? Buffer.alloc(0))
+    const message = readMessage((request.body as Buffer | undefined) ?? Buffer.alloc(0), (values) => {
+      if (!shares.values.take(values)) return false
+      ticket.values = values
+      return true
+    })
+    if (message === null) throw busy('values')
     const count = message.entries.length
     if (!shares.calls.take(count)) throw busy('calls')
     ticket.calls = count
     ticket.holders++
     onCalls(count)
-    const { response, done } = answer(message, invokeFor(key), (length) => fits(shares.replies, ticket, length))
+    const { response, done } = answer(message, invokeFor(key), (length) => admitResult(shares.replies, ticket, length))
     void done.then(() => release(shares, ticket))
     const text = await response
     if (text === null) return reply.code(204).send()
@@ -93,16 +100,14 @@ function readKey(header: string | string[] | undefined): string | null {
   throw new HttpError(400, `Idempotency-Key must have 1 to ${HTTP_LIMITS.keyLength} printable characters`)
 }
 
-function fits(replies: Budget, ticket: Ticket, length: number): boolean {
-  const small = length <= HTTP_LIMITS.smallReply
-  if (!small && ticket.replies + length > HTTP_LIMITS.batchReplies) return false
-  if (!replies.take(length)) {
-    if (!small) return false
-    // What was done must be said: these are few enough, since calls are.
-    return true
-  }
-  ticket.replies += length
-  return true
+/** Small results always have a place, since what was done must be said; calls are few enough for that. */
+function admitResult(replies: Budget, ticket: Ticket, length: number): RpcError | null {
+  const isSmall = length <= HTTP_LIMITS.smallReply
+  if (!isSmall && ticket.replies + length > HTTP_LIMITS.batchReplies)
+    return refusal('too_large', 'it was done, but the results of this batch take too much room: ask for less at once')
+  if (replies.take(length)) ticket.replies += length
+  else if (!isSmall) return refusal('unavailable', 'it was done, but too many results wait to leave: ask again')
+  return null
 }
 
 function release(shares: Shares, ticket: Ticket): void {
@@ -110,6 +115,7 @@ function release(shares: Shares, ticket: Ticket): void {
   shares.requests.give(1)
   shares.calls.give(ticket.calls)
   shares.bodies.give(ticket.bodyBytes)
+  shares.values.give(ticket.values)
   shares.replies.give(ticket.replies)
 }
 

@@ -5,7 +5,7 @@
  * right: the agreed time is what the clocks that agree show on average.
  *
  * An answer was given at some moment between question and answer, so half the round trip bounds the error, and the drift
- * since then adds to it. Of the last few answers the one whose bound is smallest now counts.
+ * since then adds to it. The answer whose bound is smallest now counts: a short round trip, until it is too long ago.
  *
  * Limits: a majority of wrong clocks that agree is right. Pure.
  */
@@ -14,7 +14,6 @@ import type { Reading } from './physical.ts'
 
 /** How far apart clocks may be that are averaged, ms. */
 export const TOLERANCE_MS = 10_000
-const KEPT_SAMPLES = 8
 
 /** One measurement of another clock. */
 export type Sample = {
@@ -40,15 +39,11 @@ export function sampleOf(reading: Reading, asked: number, answered: number, drif
 /** By how much a sample's offset may be wrong at `raw` on the asker's raw clock, ms. */
 export const errorOf = (sample: Sample, raw: number): number => sample.half + (sample.ppm / 1e6) * (raw - sample.asked)
 
-export const keepSample = (samples: readonly Sample[], sample: Sample): Sample[] =>
-  [...samples, sample].slice(-KEPT_SAMPLES)
-
-/** The sample to believe. */
-export function bestSample(samples: readonly Sample[], raw: number): Sample | null {
-  let best: Sample | null = null
-  for (const sample of samples) if (best === null || errorOf(sample, raw) < errorOf(best, raw)) best = sample
-  return best
-}
+/**
+ * Of two samples of one clock the one to believe, at `raw` on the asker's raw clock and from then on: their bounds grow alike.
+ */
+export const betterSample = (known: Sample | null, sample: Sample, raw: number): Sample =>
+  known !== null && errorOf(known, raw) <= errorOf(sample, raw) ? known : sample
 
 /**
  * A clock as the coordinator sees it, against its own raw clock, ms: what it shows, and where it will show once what it

@@ -113,7 +113,6 @@ function takeHeartbeat(
     })
   }
   noteInstalled(state, server)
-  if (!state.settled && isInstalledByAll(state)) state.settled = true
 }
 
 function decide(state: RefState, now: number, nonce: string, effects: RefEffect[]): void {

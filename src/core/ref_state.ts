@@ -22,8 +22,6 @@ export type Persisted = {
   /** Which name has which rank. */
   names: Record<string, Rank>
   view: View | null
-  /** Some view was installed by all its members: from then on an empty disk is a lost one. */
-  settled: boolean
   /** Per rank, the newest view that it said it had installed: a disk that knows less than that was set back. */
   installed: Record<string, number>
 }
@@ -32,7 +30,6 @@ export type RefState = {
   ranks: Rank[]
   names: Map<string, Rank>
   view: View | null
-  settled: boolean
   installed: Map<Rank, number>
   servers: Map<Instance, Registered>
   /** When a rank was given to a name that has not been heard yet. */
@@ -57,7 +54,6 @@ export function createRefState(persisted: Persisted | null, configured: number, 
     ranks: persisted?.ranks ?? ranks,
     names: new Map(Object.entries(persisted?.names ?? {})),
     view: persisted?.view ?? null,
-    settled: persisted?.settled ?? false,
     installed: new Map(Object.entries(persisted?.installed ?? {}).map(([rank, view]) => [Number(rank) as Rank, view])),
     servers: new Map(),
     leases: new Map(),
@@ -78,22 +74,20 @@ export const persistedOf = (state: RefState): Persisted => ({
   ranks: state.ranks,
   names: Object.fromEntries([...state.names].sort(([a], [b]) => (a < b ? -1 : 1))),
   view: state.view,
-  settled: state.settled,
   installed: Object.fromEntries([...state.installed].sort(([a], [b]) => a - b)),
 })
 
 /** Reads what was persisted. @throws with what is wrong */
 export function readPersisted(value: unknown): Persisted {
   if (!isMap(value)) throw new Error('it is not a JSON object')
-  const { ranks, names, view, settled, installed = {} } = value
+  const { ranks, names, view, installed = {} } = value
   if (!Array.isArray(ranks) || ranks.length === 0 || !ranks.every(isRank))
     throw new Error('ranks must be a list of ranks')
   if (!isMap(names) || !Object.values(names).every(isRank)) throw new Error('names must map names to ranks')
   if (view !== null && !isView(view)) throw new Error('view must be a view or null')
-  if (typeof settled !== 'boolean') throw new Error('settled must be true or false')
   if (!isMap(installed) || !Object.values(installed).every(isCount))
     throw new Error('installed must map ranks to numbers of views')
-  return { ranks, names: names as Record<string, Rank>, view, settled, installed: installed as Record<string, number> }
+  return { ranks, names: names as Record<string, Rank>, view, installed: installed as Record<string, number> }
 }
 
 const isRank = (value: unknown): value is Rank => Number.isSafeInteger(value) && (value as number) >= 1

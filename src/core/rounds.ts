@@ -9,16 +9,7 @@
  */
 import type { Rank } from '../protocol/replica.ts'
 import type { ClockMessage, CorrectMessage, TimeMessage } from '../protocol/timekeeping.ts'
-import {
-  type Agreement,
-  agree,
-  bestSample,
-  type Clock,
-  errorOf,
-  keepSample,
-  type Sample,
-  sampleOf,
-} from './berkeley.ts'
+import { type Agreement, agree, betterSample, type Clock, errorOf, type Sample, sampleOf } from './berkeley.ts'
 import { correct, NEAR_MS, type PhysicalClock, type Reading, readingAt } from './physical.ts'
 
 export const ROUND_EVERY_MS = 5000
@@ -29,11 +20,12 @@ const FIRST_ROUNDS = 3
 /** How long a round waits for who does not answer, and when it asks again. */
 const ROUND_MS = 600
 const AGAIN_MS = 250
-/** Answers of each member in a round: the shortest round trip counts. */
+/** Answers of each member in a round. */
 const ANSWERS = 4
 
 type Polled = {
-  samples: Sample[]
+  /** The best measurement, of this round or an earlier one. */
+  sample: Sample | null
   latest: Reading | null
   asked: { question: number; raw: number; at: number } | null
   answers: number
@@ -78,7 +70,7 @@ export type RoundEffect =
 
 /** @param round the newest that this server has heard of: rounds count on through all coordinators */
 export function createRounds(self: Rank, others: readonly Rank[], round: number): Rounds {
-  const polled = (): Polled => ({ samples: [], latest: null, asked: null, answers: 0 })
+  const polled = (): Polled => ({ sample: null, latest: null, asked: null, answers: 0 })
   return {
     self,
     members: new Map([...others].sort((a, b) => a - b).map((rank) => [rank, polled()])),
@@ -92,7 +84,7 @@ export function tickRounds(r: Rounds, clock: PhysicalClock, now: number): RoundE
   if (clock.epoch !== r.epoch) {
     r.epoch = clock.epoch
     for (const polled of r.members.values())
-      Object.assign(polled, { samples: [], latest: null, asked: null, answers: 0 })
+      Object.assign(polled, { sample: null, latest: null, asked: null, answers: 0 })
   }
   if (!r.running) {
     if (now - r.beganAt < pauseOf(r)) return []
@@ -109,9 +101,10 @@ export function takeTime(r: Rounds, clock: PhysicalClock, from: Rank, message: T
   if (!polled?.asked || polled.asked.question !== message.question) return
   const { raw, adjust, wants, fresh, epoch, driftBound } = message
   const reading: Reading = { raw, adjust, wants, fresh, epoch, driftBound }
-  if (polled.latest?.epoch !== epoch) polled.samples = []
+  if (polled.latest?.epoch !== epoch) polled.sample = null
   const own = readingAt(clock, now)
-  polled.samples = keepSample(polled.samples, sampleOf(reading, polled.asked.raw, own.raw, own.driftBound))
+  const sample = sampleOf(reading, polled.asked.raw, own.raw, own.driftBound)
+  polled.sample = betterSample(polled.sample, sample, own.raw)
   polled.latest = reading
   polled.asked = null
   polled.answers++
@@ -140,8 +133,7 @@ function conclude(r: Rounds, clock: PhysicalClock, now: number): RoundEffect[] {
   r.concluded++
   const own = readingAt(clock, now)
   const measured = new Map<Rank, Measured>()
-  for (const [rank, { samples, latest, answers }] of r.members) {
-    const sample = bestSample(samples, own.raw)
+  for (const [rank, { sample, latest, answers }] of r.members) {
     if (answers === 0 || sample === null || latest === null) continue
     const { offset } = sample
     const seen = { rank, shows: offset + latest.adjust, wants: offset + latest.wants, fresh: latest.fresh }

@@ -4,7 +4,7 @@
  *
  * Pure: `nextView` looks at what was heard and says which view to issue, if any. `ref.ts` keeps the state.
  */
-import { type Member, makeOrigin, type Rank, type Report, type View } from '../protocol/replica.ts'
+import { type Member, makeOrigin, type Rank, type Report, readOrigin, type View } from '../protocol/replica.ts'
 import { isAlive, suspects } from './detector.ts'
 import { isFresh, isInstalledByAll, type RefState, type Registered } from './ref_state.ts'
 
@@ -13,6 +13,8 @@ export const GRACE_MS = 3000
 /** A rank that failed again and again is admitted with growing delay, from this on, ms. */
 const FIRST_DELAY_MS = 500
 const LONGEST_DELAY_MS = 10_000
+/** Before it there was nothing to lose. */
+const FIRST_VIEW = 1
 
 export const quorumOf = (total: number): number => Math.floor(total / 2) + 1
 
@@ -52,23 +54,26 @@ function isHere(state: RefState, member: Member, now: number, grace: number): bo
   return isAlive(state.servers.get(member.instance)?.heard, now, grace)
 }
 
-/** Leaves out the worst suspect, if a quorum remains without it. */
+/**
+ * Leaves out the worst suspect, if a quorum remains without it; and if it keeps the view from being installed, for then those
+ * who ask may have to take its place.
+ */
 function withoutSuspects(state: RefState, alive: Member[], suspected: Member[]): Member[] {
   const worst = suspected[0]
   if (worst === undefined) return alive
   const rest = alive.filter((member) => member !== worst)
-  return countsFor(state, rest) >= quorumOf(state.ranks.length) ? rest : alive
+  return countsFor(state, rest) >= quorumOf(state.ranks.length) || !isInstalledByAll(state) ? rest : alive
 }
 
 /**
- * How many members count for a quorum: those that kept their disk. Until a first view was installed by all its members
- * nothing can have been lost, and everybody counts.
+ * How many members count for a quorum: those that kept their disk. Those of the very first view that still run have lost
+ * nothing either, though they may not have installed any yet.
  */
 function countsFor(state: RefState, members: readonly Member[]): number {
-  if (!state.settled) return members.length
-  return members.filter(({ instance }) => {
+  return members.filter(({ instance, origin }) => {
     const server = state.servers.get(instance)
-    return server === undefined || !isFresh(state, server.heard.report)
+    if (server === undefined || !isFresh(state, server.heard.report)) return true
+    return readOrigin(origin)!.incarnation === FIRST_VIEW
   }).length
 }
 
@@ -104,8 +109,9 @@ export function delayOf(state: RefState, rank: Rank): number {
 }
 
 /**
- * Fewer than a quorum of the last view are alive under their origins: a view of those and of all who ask, once a quorum
- * that kept their disks is there, and after 3 s of grace or when all are. (When nobody is left this is "all down".)
+ * Fewer than a quorum of the last view are alive under their origins, or can install it: a view of those and of all who ask,
+ * once a quorum that kept their disks is there and 3 s of grace are over, or all are there. (When nobody is left this is "all
+ * down".)
  */
 function restart(state: RefState, keep: Member[], asking: Registered[], now: number, nonce: string): NextView | null {
   const number = state.view!.number + 1
@@ -115,8 +121,9 @@ function restart(state: RefState, keep: Member[], asking: Registered[], now: num
   })
   if (asked.length === 0) return null
   const members = [...keep, ...byRank(asked).map((server) => memberOf(server, number))]
-  if (countsFor(state, members) < quorumOf(state.ranks.length)) return null
   const all = state.ranks.every((rank) => members.some((member) => member.rank === rank))
+  // With every rank there, so is whoever holds what was acknowledged, unless more disks are lost than may be.
+  if (!all && countsFor(state, members) < quorumOf(state.ranks.length)) return null
   return all || now - (state.stalledSince ?? now) >= GRACE_MS ? makeView(state, members, state.ranks, nonce) : null
 }
 
@@ -141,8 +148,6 @@ function firstView(state: RefState, asking: Registered[], now: number, nonce: st
   if (inside.length > 0) state.stalledSince ??= now
   const waited = state.stalledSince !== null && now - state.stalledSince >= GRACE_MS
   if (kept < quorum ? !all || inside.length < 2 * quorum - 1 : !all && !waited) return null
-  // An empty disk among servers that were used is a lost one, whatever this ref remembers.
-  state.settled ||= everUsed
   const members = inside.map((server) => memberOf(server, known + 1))
   return makeView(
     state,

@@ -1,26 +1,15 @@
 /** The commands of who runs a cluster, against one that runs: status, verify, forget. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { linesOf, startCluster, waitFor } from './support/cluster.ts'
+import { compasso, startCommand } from './support/command.ts'
 
-const command = join(import.meta.dirname, '..', '..', '..', 'bin', 'compasso.mjs')
 const root = mkdtempSync(join(tmpdir(), 'compasso-commands-'))
 after(() => rmSync(root, { recursive: true, force: true }))
-
-type Ended = { code: number; out: string; errors: string }
-
-function compasso(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [command, ...args], { env: { ...process.env, ...env } }, (error, out, errors) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, errors })
-    })
-  })
-}
 
 test('status, verify and forget on a cluster that runs', async (t) => {
   const cluster = await startCluster({ servers: 3, bots: 1, env: { BOT_RATE: '20' } })
@@ -38,6 +27,13 @@ test('status, verify and forget on a cluster that runs', async (t) => {
   assert.equal(shown.code, 0)
   assert.match(shown.out, /^ref tcp:\S+: view \d+, members 1, 2, 3 of 3 servers, quorum 2\nrank +name +origin/)
   assert.match(shown.out, /^ +2 +server-2 +server-2@\d+ +\d+ +installed +\d/m)
+
+  const watching = startCommand(['status', '--watch', '0.2', '--json'], env)
+  await watching.printed(/\n.*\n/)
+  watching.child.kill('SIGINT')
+  const watched = await watching.ended
+  assert.deepEqual([watched.code, watched.errors], [130, ''])
+  for (const line of watched.out.trimEnd().split('\n')) assert.equal(JSON.parse(line).servers.length, 3)
 
   const running = await compasso(['verify'], env)
   assert.equal(running.code, 0, running.out)

@@ -1,9 +1,11 @@
 /** The command line in a real terminal: the menu by numbers, tail, Ctrl-C at any moment. */
 import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster, waitFor } from './support/cluster.ts'
 import { compasso } from './support/command.ts'
+import { temporaryFolder } from './support/temporary.ts'
 import { hasNoTmux, openTerminal } from './support/terminal.ts'
 
 const skip = hasNoTmux()
@@ -103,4 +105,19 @@ test('Escape goes back, and Enter alone leaves the menu', { skip }, async (t) =>
   await terminal.shows(/Your choice\n.*\n.*└$/)
   terminal.press('Enter')
   await terminal.shows(/^Bye\ncode 0$/m)
+})
+
+test('what takes long has a bar, and Ctrl-C leaves no half of a file', { skip }, async (t) => {
+  const data = temporaryFolder(t)
+  mkdirSync(join(data, 'server-1'))
+  const lines = Array.from({ length: 400_000 }, (_, index) => `{"n":${index + 1},"user":"ana","message":"something"}\n`)
+  writeFileSync(join(data, 'server-1', 'publications.jsonl'), lines.join(''))
+  const terminal = openTerminal(t, env)
+  const file = join(data, 'all.csv')
+  terminal.type(`node ${program} logs export ${file} --data ${data}; echo "code $?"`)
+  await terminal.shows(/exporting {2}█*░+ {2}\d+ %/)
+  assert.ok(existsSync(`${file}.part`))
+  terminal.press('C-c')
+  await terminal.shows(/code 130/)
+  assert.deepEqual(readdirSync(data), ['server-1'])
 })

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { after, before, suite, type TestContext, test } from 'node:test'
 import { pythonIsMissing, root, until, watch } from './broker-harness.ts'
 import { type Cluster, startCluster } from './support/cluster.ts'
+import { startSpoiler } from './support/spoiler.ts'
+import { FULL_FAULTS } from './support/spoiler-faults.ts'
 
 type Judged = {
   id: string
@@ -167,4 +169,19 @@ suite('servers that do not keep all rules', { skip, concurrency: 3 }, () => {
     assert.deepEqual(idsOf(result, 'failed'), ['envelope.reply'])
     assert.equal(idsOf(result, 'ok').length, 0)
   })
+})
+
+suite('brokers that do not keep one rule of the full level', { concurrency: 3 }, () => {
+  for (const [name, { fault, failed, skipped = [] }] of Object.entries(FULL_FAULTS)) {
+    test(`what is wrong is found, and nothing else: ${name}`, async (t) => {
+      const spoiler = await startSpoiler(cluster.config.brokerUrls[0]!, fault)
+      t.after(spoiler.close)
+      const result = await report(spoiler.url)
+      const untried = result.rules.filter(
+        ({ result, why }) => result === 'skipped' && why?.startsWith('needs ') === true,
+      )
+      const ids = untried.map(({ id }) => id).filter((id) => !id.startsWith('publications.'))
+      assert.deepEqual([idsOf(result, 'failed'), ids], [failed, skipped], JSON.stringify(result.rules, null, 1))
+    })
+  }
 })

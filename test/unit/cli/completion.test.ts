@@ -11,7 +11,7 @@ import { createProgram } from '../../../src/cli/program.ts'
 const root = mkdtempSync(join(tmpdir(), 'compasso-completion-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
-const program = createProgram()
+const program = await createProgram()
 const scriptOf = (shell: 'bash' | 'zsh' | 'fish'): string => {
   const path = join(root, `script.${shell}`)
   writeFileSync(path, completionScript(shell, program))

@@ -103,7 +103,9 @@ test('logs are read as npm start, docker compose and single processes write them
   const records = whole.map(([process, record]) => ({ process, ...record }))
   const texts = {
     start: records.map((record) => JSON.stringify(record)),
-    compose: records.map(({ process, ...record }) => `compasso-${process}-1  | ${JSON.stringify(record)}`),
+    compose: records.map(
+      ({ process, ...record }, i) => `${i % 2 ? '' : '\u001b[2K'}${process}-1  | ${JSON.stringify(record)}`,
+    ),
   }
   for (const lines of Object.values(texts)) {
     const checker = createLamportChecker(1)

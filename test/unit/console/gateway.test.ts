@@ -206,6 +206,30 @@ test('only so many requests and calls are in progress at a time; the others are 
   assert.equal((await post(call('echo', { id: 1 }))).status, 200)
 })
 
+test('bodies have a bound together, counted as they arrive', async () => {
+  const large = call('wait', { params: ['x'.repeat(LIMITS.frameBytes - 100)], id: 1 })
+  const waiting = Array.from({ length: HTTP_LIMITS.bodyBytes >> 20 }, () => post(large))
+  await until(() => letGo.length === waiting.length)
+  const refused = await post(large)
+  assert.equal(refused.status, 503)
+  assert.equal(await errorOf(refused), 'too many bodies are in progress: try again')
+  finish()
+  for (const response of await Promise.all(waiting)) assert.equal(response.status, 200)
+  assert.equal((await post(call('echo', { params: ['x'.repeat(1 << 19)], id: 1 }))).status, 200)
+})
+
+test('values have a bound together: a short text may make many', async () => {
+  const many = call('wait', { params: Array(400_000).fill(1), id: 1 })
+  const waiting = [post(many), post(many)]
+  await until(() => letGo.length === 2)
+  const refused = await post(many)
+  assert.equal(refused.status, 503)
+  assert.equal(await errorOf(refused), 'too many values are in progress: try again')
+  finish()
+  for (const response of await Promise.all(waiting)) assert.equal(response.status, 200)
+  assert.equal((await post(call('echo', { id: 1 }))).status, 200)
+})
+
 test('notifications count until they are done, and their response does not wait', async () => {
   const batch = `[${Array(1000).fill(call('wait')).join()}]`
   for (let i = 0; i < HTTP_LIMITS.calls / 1000; i++) assert.equal((await post(batch)).status, 204)

@@ -111,6 +111,37 @@ test('depth is counted before anything is built, and brackets in texts do not co
   )
 })
 
+test('half a character in a parameter or a method is an invalid parameter, whole ones are text', async () => {
+  const half = (more: string) =>
+    ask(`{"jsonrpc":"2.0",${more},"id":1}`) as Promise<{ error?: { code: number }; id: unknown }>
+  for (const more of [
+    '"method":"echo","params":["\\ud800"]',
+    '"method":"echo","params":{"\\uDFFF":1}',
+    '"method":"\\ud800"',
+  ]) {
+    const reply = await half(more)
+    assert.deepEqual([reply.error?.code, reply.id], [-32602, 1], more)
+  }
+  assert.deepEqual(await half('"method":"echo","params":["\\ud83c\\udfb5 \\u00e9"]'), {
+    jsonrpc: '2.0',
+    result: ['🎵 é'],
+    id: 1,
+  })
+  assert.equal(await ask('{"jsonrpc":"2.0","method":"echo","params":["\\ud800"]}'), null, 'a notification')
+})
+
+test('without room for its values a body is not read; texts with commas are one value', () => {
+  const asked: number[] = []
+  const message = (body: string, room: number) =>
+    readMessage(Buffer.from(body), (values) => {
+      asked.push(values)
+      return values <= room
+    })
+  assert.equal(message('[[1,2],{"a":3}]', 4), null)
+  assert.notEqual(message('",,,[[[{{{"', 4), null)
+  assert.deepEqual(asked, [6, 1])
+})
+
 test('what a call throws is an internal error, and says nothing about it', async () => {
   const by: Invoke = () => Promise.reject(new Error('secret'))
   assert.deepEqual(await ask(call({ id: 1 }), by), { jsonrpc: '2.0', error: error(-32603, 'Internal error'), id: 1 })
@@ -119,9 +150,10 @@ test('what a call throws is an internal error, and says nothing about it', async
 
 test('results that do not fit become an error each, errors always fit', async () => {
   const body = Buffer.from(`[${call({ params: ['x'.repeat(100)], id: 1 })},${call({ params: ['y'], id: 2 })}]`)
-  const text = await answer(readMessage(body), invoke, (length) => length < 100).response
+  const text = await answer(readMessage(body), invoke, (length) => (length < 100 ? null : error(-32005, 'Too large')))
+    .response
   const [first, second] = JSON.parse(text!)
-  assert.deepEqual([first.error.code, first.error.data.code, first.id], [-32005, 'too_large', 1])
+  assert.deepEqual([first.error, first.id], [error(-32005, 'Too large'), 1])
   assert.deepEqual(second, { jsonrpc: '2.0', result: ['y'], id: 2 })
 })
 

@@ -84,6 +84,25 @@ test('two that do not hear each other and are no quorum without one stay', () =>
   assert.deepEqual(members(cluster.ref.view), [1, 2])
 })
 
+test('two that wait for each other to install a view make room for one who asks', () => {
+  const { ref, servers } = settled()
+  const again: Server = { ...fresh(3, 'b'), fresh: false, known: 1 }
+  const beatAll = (now: number, silent: Record<number, number>): void => {
+    beat(ref, now, again)
+    for (const server of servers.slice(0, 2)) {
+      if (!ref.view?.members.some((member) => member.rank === server.rank)) continue
+      beat(ref, now, { ...server, known: ref.view.number }, { silent: [silent[server.rank]!].map(rank) })
+    }
+  }
+  for (let now = 500; now < 3500; now += 500) {
+    beatAll(now, { 1: 2, 2: 1 })
+    assert.deepEqual(members(ref.view), [1, 2], 'the third has started again; it may pass')
+  }
+  for (let now = 3500; now < 5000; now += 500) beatAll(now, { 1: 2, 2: 1 })
+  assert.deepEqual(members(ref.view), [1, 3])
+  assert.equal(ref.view?.members[1]?.instance, '3b')
+})
+
 test('one that was left out comes back when all hear it', () => {
   const cluster = settled()
   const { ref, servers } = cluster

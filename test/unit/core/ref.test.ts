@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRefState, persistedOf, readPersisted } from '../../../src/core/ref_state.ts'
 import type { Instance, Rank } from '../../../src/protocol/replica.ts'
-import { beat, fresh, members, run, type Server, settled } from './ref-harness.ts'
+import { beat, fresh, members, rank, run, type Server, settled } from './ref-harness.ts'
 
 test('the first view begins when all configured servers ask', () => {
   const ref = createRefState(null, 3, 0)
@@ -83,6 +83,42 @@ test('empty disks make no quorum once a view was installed', () => {
   const kept: Server = { ...fresh(1, 'c'), fresh: false, known: 1 }
   for (let now = 9000; now < 20_000; now += 500) for (const server of [kept, fresh(2, 'c')]) beat(ref, now, server)
   assert.equal(ref.view?.number, 1)
+})
+
+test('an empty disk makes no quorum, though ref has not heard from all that the first view is installed', () => {
+  const ref = createRefState(null, 3, 0)
+  for (const n of [1, 2, 3]) beat(ref, 10, fresh(n))
+  const third = { ...fresh(3), fresh: false, known: 1, installed: ref.view, joining: false }
+  // What 1 and 2 held was acknowledged; the disk of 2 is lost, and 1 is down.
+  for (let now = 1000; now < 20_000; now += 500) for (const server of [third, fresh(2, 'b')]) beat(ref, now, server)
+  assert.ok(!members(ref.view)?.includes(rank(2)), `view of ${members(ref.view)}`)
+})
+
+test('before any view is installed, those of the first go on without one that dies', () => {
+  const ref = createRefState(null, 3, 0)
+  for (const n of [1, 2, 3]) beat(ref, 10, fresh(n))
+  for (let now = 1000; now < 5000; now += 500)
+    for (const n of [1, 2]) beat(ref, now, { ...fresh(n), known: ref.view!.number, joining: false })
+  assert.deepEqual(members(ref.view), [1, 2])
+})
+
+test('before any view is installed, all who start again make one', () => {
+  const ref = createRefState(null, 3, 0)
+  for (const n of [1, 2, 3]) beat(ref, 10, fresh(n))
+  for (let now = 5000; now < 12_000; now += 500) for (const n of [1, 2]) beat(ref, now, fresh(n, 'b'))
+  assert.equal(ref.view?.number, 1, 'the third may hold what was acknowledged')
+  for (const n of [1, 2, 3]) beat(ref, 12_000, fresh(n, 'b'))
+  assert.deepEqual(members(ref.view), [1, 2, 3])
+  assert.equal(ref.view?.number, 2)
+})
+
+test('with every rank there nothing more can come: they go on, though a disk is lost and one never had a view', () => {
+  const { ref, servers } = settled()
+  const third: Server = { ...servers[2]!, instance: '3b', joining: true }
+  for (let now = 9000; now < 15_000; now += 500) for (const server of [third, fresh(1, 'b')]) beat(ref, now, server)
+  assert.equal(ref.view?.number, 1, 'the second may hold what the third does not')
+  for (const server of [third, fresh(1, 'b'), fresh(2, 'b')]) beat(ref, 15_000, server)
+  assert.deepEqual(members(ref.view), [1, 2, 3])
 })
 
 test('a ref that lost its state continues above the largest view that its servers know', () => {

@@ -139,7 +139,6 @@ test('the state file is read as it was written, and a damaged one is left alone'
     ranks: [1, 2, 3] as Persisted['ranks'],
     names: {},
     view: null,
-    settled: true,
     installed: { 1: 7 },
   }
   saveState(path, state)

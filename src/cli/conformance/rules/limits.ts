@@ -8,9 +8,9 @@ import { expectCode } from './errors.ts'
 
 const needs = ['envelope.reply']
 const common = { section: 'limits', level: 'full', needs } as const
-const rule = (id: string, says: string, check: Rule['check']): Rule => ({
+const rule = (id: string, says: string, check: Rule['check'], more: readonly string[] = needs): Rule => ({
   ...common,
-  ...{ id: `limits.${id}`, says, check },
+  ...{ id: `limits.${id}`, says, check, needs: more },
 })
 
 /** A list in the data of a request that makes the whole as many levels deep. */
@@ -52,13 +52,18 @@ export const LIMIT_RULES: readonly Rule[] = [
     expect(status === 'OK', `status "OK" for ${LIMITS.messageBytes} bytes`, status)
     expectCode(await probe.call('publish', { user, channel, message: `${longest}x` }), 'too_large')
   }),
-  rule('id', 'an id is text of 1 to 64 printable characters', async (probe) => {
-    const longest = probe.name('i'.repeat(64)).slice(0, LIMITS.idLength)
-    const { data, id } = await probe.ask('users', {}, { id: longest })
-    expect(Array.isArray(data.users) && id === longest, 'an answer, and the same id', { id, data })
-    for (const wrong of ['', `${longest}x`, 'a\nb', 7])
-      expectCode(await probe.call('users', {}, { id: wrong }), 'bad_request')
-  }),
+  rule(
+    'id',
+    'an id is text of 1 to 64 printable characters',
+    async (probe) => {
+      const longest = probe.name('i'.repeat(64)).slice(0, LIMITS.idLength)
+      const { data, id } = await probe.ask('users', {}, { id: longest })
+      expect(Array.isArray(data.users) && id === longest, 'an answer, and the same id', { id, data })
+      for (const wrong of ['', `${longest}x`, 'a\nb', 7])
+        expectCode(await probe.call('users', {}, { id: wrong }), 'bad_request')
+    },
+    ['envelope.id'],
+  ),
   rule('clock', 'a clock that is no whole number from 0 to 2^53−1 is refused', async (probe) => {
     for (const clock of [-1, 1.5, 2 ** 53, 'soon']) expectCode(await probe.call('users', { clock }), 'bad_request')
   }),

@@ -135,7 +135,7 @@ function nameRanks(dataDir: string, servers: readonly ProcessName[]): void {
   const names = Object.fromEntries(servers.map((server, index) => [server, ranks[index]!]))
   const directory = join(dataDir, 'ref')
   mkdirSync(directory, { recursive: true })
-  saveState(stateFile(directory), { ranks, names, view: null, settled: false, installed: {} })
+  saveState(stateFile(directory), { ranks, names, view: null, installed: {} })
 }
 
 /** What was not asked for is not there; who uses it all the same has made a mistake. */
