@@ -24,8 +24,8 @@ export type CallTableOptions = {
   clock: Clock
   /** How many brokers there are; they are numbered from 0. */
   brokers: number
-  /** Sends a body to a broker under a batch number; it may get lost. @param again some of it was sent before */
-  transmit(broker: number, batch: number, body: Uint8Array, again: boolean): void
+  /** Sends a body to a broker under a batch number; it may get lost. */
+  transmit(broker: number, batch: number, body: Uint8Array): void
   /** What requests carry as their `timestamp`, milliseconds since 1970. */
   timestamp(now: number): number
   /** A number in [0, 1), for jitter. */
@@ -69,6 +69,11 @@ export class CallTable {
   /** Calls that wait for their reply. */
   get pending(): number {
     return this.#pending
+  }
+
+  /** Whether there is a call whose reply to this batch is what it waits for: otherwise it need not be sent. */
+  isWanted(number: number): boolean {
+    return this.#batches.get(number)?.calls.some((call) => !call.settled && call.batch === number) ?? false
   }
 
   /** Adds a call, to be sent with the next `flush`. */
@@ -166,7 +171,7 @@ export class CallTable {
     const dueAt = now + this.#backOff(FIRST_WAIT_MS, attempts)
     const deadline = firstDeadline(calls)
     this.#batches.set(number, { calls, broker: this.#current, sentAt: now, dueAt, deadline, stale: false })
-    this.#options.transmit(this.#current, number, body, attempts > 0)
+    this.#options.transmit(this.#current, number, body)
   }
 
   /** A reply's envelope to one call. */

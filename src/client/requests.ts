@@ -35,15 +35,20 @@ export function createRequests(
   const table = new CallTable({
     clock,
     brokers: urls.length,
-    transmit(broker, batch, body, again) {
+    transmit(broker, batch, body) {
       messages?.sent('client>broker', body, clock.now)
-      links[broker]!.send(batch, body, again)
+      links[broker]!.send(batch, body)
     },
     timestamp: () => Date.now(),
     random: Math.random,
     onFailover: (from, to) => complain('a broker is silent, trying another', { from: urls[from], to: urls[to] }),
   })
-  const links = urls.map((url, broker) => connectBroker(url, (batch, body) => receive(broker, batch, body)))
+  const links = urls.map((url, broker) =>
+    connectBroker(url, {
+      isWanted: (batch) => table.isWanted(batch),
+      onReply: (batch, body) => receive(broker, batch, body),
+    }),
+  )
   // Deadlines must not move when somebody sets the machine's clock.
   const now = (): number => performance.now()
   const schedule = createSchedule(table, now)
@@ -73,7 +78,7 @@ export function createRequests(
       if (closed) return Promise.reject(new CallError('unavailable', 'the client is closed', false))
       if (table.pending >= MOST_PENDING) return Promise.reject(new CallError('unavailable', TOO_MANY, true))
       if (!isMap(data)) return Promise.reject(new CallError('bad_request', 'data must be a map', false))
-      if (!(deadlineMs >= 0))
+      if (typeof deadlineMs !== 'number' || !(deadlineMs >= 0))
         return Promise.reject(new CallError('bad_request', 'deadlineMs must be a number of milliseconds', false))
       return new Promise((resolve, reject) => {
         // The two that are set on sending come first: behind the spread, V8 makes a slow object (1.5 µs against 0.07).

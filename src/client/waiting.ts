@@ -1,5 +1,8 @@
 /** Waiting that an AbortSignal ends, and that leaves nothing behind on a signal that lives long. */
 
+/** Who waits for a signal: one listener on it stands for all, since Node warns of a leak when there are more than ten. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>()
+
 /**
  * Calls back once when a signal is aborted; at once when it is already.
  * @returns takes the listener away
@@ -10,8 +13,26 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
     listener()
     return () => {}
   }
-  signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
+  const all = waiting.get(signal) ?? waitFor(signal)
+  // Its own function, so that the same listener may be there twice.
+  const one = (): void => listener()
+  all.add(one)
+  return () => {
+    if (all.delete(one) && all.size === 0 && waiting.delete(signal)) signal.removeEventListener('abort', tellAll)
+  }
+}
+
+function waitFor(signal: AbortSignal): Set<() => void> {
+  const all = new Set<() => void>()
+  waiting.set(signal, all)
+  signal.addEventListener('abort', tellAll, { once: true })
+  return all
+}
+
+function tellAll(this: AbortSignal): void {
+  const all = waiting.get(this)
+  waiting.delete(this)
+  for (const listener of all ?? []) listener()
 }
 
 /** A controller that is aborted with the first of these signals. Once it is aborted, it leaves nothing on them. */

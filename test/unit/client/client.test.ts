@@ -4,30 +4,10 @@ import { CallError, type Client, connect } from '../../../src/client/client.ts'
 import { bindSocket, createSocket, createWriter, readLoop } from '../../../src/platform/sockets.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import type { Data, Envelope } from '../../../src/protocol/envelope.ts'
-
-type Answer = (envelope: Envelope) => Data | null
-type Fake = { url: string; bodies: Envelope[][]; close(): void }
-
-/** What a broker and a server look like from outside; an answer of null is silence. */
-async function fakeBroker(answer: Answer): Promise<Fake> {
-  const socket = createSocket('router')
-  const writer = createWriter(socket)
-  const bodies: Envelope[][] = []
-  const url = await bindSocket(socket, 'tcp://127.0.0.1:*')
-  void readLoop(socket, (frames) => {
-    const value = decode(frames.at(-1)!)
-    const envelopes = (Array.isArray(value) ? value : [value]) as Envelope[]
-    bodies.push(envelopes)
-    const datas = envelopes.map(answer)
-    if (datas.includes(null)) return
-    const replies = envelopes.map(({ service, id }, i) => ({ service, id, data: datas[i] }))
-    writer.send([...frames.slice(0, -1), encode(Array.isArray(value) ? replies : replies[0])])
-  })
-  return { url, bodies, close: () => socket.close() }
-}
+import { type Answer, type Fake, fakeBroker } from './fake-broker.ts'
 
 async function withClient(answers: Answer[], body: (client: Client, fakes: Fake[]) => Promise<void>): Promise<void> {
-  const fakes = await Promise.all(answers.map(fakeBroker))
+  const fakes = await Promise.all(answers.map((answer) => fakeBroker(answer)))
   const client = connect({ broker: fakes.map(({ url }) => url) })
   try {
     await body(client, fakes)
