@@ -69,9 +69,7 @@ function bashScript(program: Command): string {
 _compasso() {
   local words path='' next word i
   local current="\${COMP_WORDS[COMP_CWORD]}"
-  local first=1
-  [[ "\${COMP_WORDS[0]}" == npx ]] && first=2
-  for ((i = first; i < COMP_CWORD; i++)); do
+  for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     [[ "$word" == -* ]] && continue
     next="\${path:+$path }$word"

@@ -2,11 +2,11 @@
 import { type Client, connect } from '../client/client.ts'
 import { reachable } from '../cluster/readiness.ts'
 import type { Config } from '../platform/config.ts'
+import { version } from '../platform/version.ts'
 import { readClockStatus } from '../protocol/clock-status.ts'
 import { readStatus, stateOf } from './cluster-status.ts'
 import { type Finding, fine, warning, wrong } from './doctor-finding.ts'
 import { describePresence, type Presence, probe } from './probe.ts'
-import { version } from './version.ts'
 
 /** @returns findings, and who is there: broker, proxy, ref, gateway */
 export async function probeAll(config: Config): Promise<{ present: ReadonlySet<string>; findings: Finding[] }> {
@@ -14,7 +14,7 @@ export async function probeAll(config: Config): Promise<{ present: ReadonlySet<s
     ['broker', config.brokerUrls],
     ['proxy', config.proxyOutUrls],
     ['ref', [config.refUrl]],
-    ['gateway', [gatewayUrl(config)]],
+    ['gateway', gatewayUrls(config)],
   ]
   const all = places.flatMap(([who, urls]) => urls.map((url) => ({ who, url })))
   const found = await Promise.all(all.map(({ who, url }) => (who === 'gateway' ? probeHttp(url) : probe(url))))
@@ -30,7 +30,11 @@ function presenceFinding(who: string, url: string, presence: Presence): Finding 
   return wrong(who, found, next)
 }
 
-const gatewayUrl = ({ bindHost, httpPort }: Config): string => `http://${reachable(bindHost)}:${httpPort}`
+/** Where the rest of the cluster is on other machines, or in other containers, no variable says where the gateway is. */
+function gatewayUrls({ brokerUrls, bindHost, httpPort }: Config): string[] {
+  const isHere = brokerUrls.some((url) => /^tcp:\/\/(127\.|localhost:)/.test(url))
+  return isHere ? [`http://${reachable(bindHost)}:${httpPort}`] : []
+}
 
 const HTTP_LIMIT_MS = 1500
 

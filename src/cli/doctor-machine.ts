@@ -36,7 +36,8 @@ const MIB = 1 << 20
 const LEAST_MIB = 200
 const COMFORTABLE_MIB = 1024
 
-export async function checkData({ dataDir }: Config): Promise<Finding[]> {
+/** @param present who of a cluster is at the ports of this configuration */
+export async function checkData({ dataDir }: Config, present: ReadonlySet<string>): Promise<Finding[]> {
   if (!existsSync(dataDir)) {
     const parent = await firstThere(dataDir)
     return [
@@ -46,10 +47,15 @@ export async function checkData({ dataDir }: Config): Promise<Finding[]> {
   }
   const holder = await holderOf(dataDir)
   const servers = (await readdir(dataDir)).filter((name) => /^server-\d+$/.test(name))
-  const about = `${dataDir} holds ${servers.length} servers' files, ${holder === null ? 'no npm start uses it now' : `in use by npm start (${holder})`}`
+  const use = holder === null ? 'no npm start uses it now' : `in use by npm start (${holder})`
+  const about = `${dataDir} holds ${servers.length} servers' files, ${use}`
+  const elsewhere = holder !== null && present.size === 0
+  const finding = elsewhere
+    ? warning('data', about, 'that cluster has other ports: set PORT_OFFSET as it was for npm start')
+    : fine('data', about)
   const folders = [dataDir, ...servers.map((name) => join(dataDir, name))]
   const findings = await Promise.all(folders.map((folder) => checkRights(folder, 'npm start cannot write there')))
-  return [fine('data', about), ...findings.flat(), ...(await checkSpace(dataDir))]
+  return [finding, ...findings.flat(), ...(await checkSpace(dataDir))]
 }
 
 async function checkFolder(folder: string, what: string): Promise<Finding[]> {

@@ -38,7 +38,7 @@ async function examine(): Promise<Finding[]> {
   const first = [checkNode(), ...findings]
   if (config === null) return first
   const { present, findings: reachability } = await probeAll(config)
-  first.push(...(await checkData(config)), ...reachability)
+  first.push(...(await checkData(config, present)), ...reachability)
   // A check that fails in a way nobody thought of is a finding too.
   const attempt = async (check: string, run: () => Promise<Finding[]>): Promise<Finding[]> => {
     try {

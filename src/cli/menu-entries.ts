@@ -60,8 +60,9 @@ const BACK = Symbol('back')
 /** @returns the value, undefined when one that may be left out was, or BACK */
 async function askField({ prompter, client }: MenuContext, id: string, field: Field, must: boolean): Promise<unknown> {
   const { name, description } = field
-  const about = description === '' ? name : `${name}: ${description}`
   const isTrack = name === 'track'
+  const what = isTrack ? 'its id, or words of title and artist' : description
+  const about = what === '' ? name : `${name}: ${what}`
   const answer = await prompter.ask(
     `${about} (Enter ${must ? 'goes back' : 'leaves it out'})`,
     // Words that name a track are looked up instead.

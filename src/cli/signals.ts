@@ -32,11 +32,13 @@ export function restoreTerminal(): void {
   if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR)
 }
 
-/** `compasso … | head`: whoever read has enough. Without this Node ends with a stack. */
+/** `compasso … | head`: whoever read has enough. And a disk may be full. Without this Node ends with a stack. */
 export function endOnClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      process.exit(EXIT.ok)
+      if (error.code === 'EPIPE') process.exit(EXIT.ok)
+      if (stream === process.stdout)
+        process.stderr.write(`compasso: the output could not be written: ${error.message}\n`)
+      process.exit(EXIT.failed)
     })
 }

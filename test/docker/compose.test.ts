@@ -170,6 +170,7 @@ test('compasso in a container: status knows all servers, verify finds the same f
   assert.equal(status.servers.length, 5)
   for (const { state } of status.servers) assert.equal(state, 'installed')
   assert.match(await compose('exec', '-T', 'ref', 'compasso', 'verify'), /prefix|identical/)
+  assert.equal(await compose('exec', '-T', 'ref', 'compasso', 'call', 'sum', '10', '5'), 'result: 15\n')
 })
 
 test('down and up again keep all data', async () => {

@@ -4,12 +4,11 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster, waitFor } from './support/cluster.ts'
-import { compasso } from './support/command.ts'
+import { compasso, PROGRAM as program } from './support/command.ts'
 import { temporaryFolder } from './support/temporary.ts'
 import { hasNoTmux, openTerminal } from './support/terminal.ts'
 
 const skip = hasNoTmux()
-const program = join(import.meta.dirname, '..', '..', '..', 'bin', 'compasso.mjs')
 let cluster: Cluster
 let env: Record<string, string> = {}
 

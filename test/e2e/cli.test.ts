@@ -1,11 +1,12 @@
 /** Every command of who uses a cluster, against one that runs: for people, for programs, and when something is wrong. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster, waitFor } from './support/cluster.ts'
-import { compasso, type Ended, startCommand } from './support/command.ts'
+import { compasso, type Ended, PROGRAM, startCommand } from './support/command.ts'
 import { freeOffset } from './support/ports.ts'
 import { temporaryFolder } from './support/temporary.ts'
 
@@ -103,7 +104,11 @@ test('tail: from a position, live, to a user, and in all channels with those tha
   await done('publish choro last --user rui')
   await user.printed(/ rui → ana: for you\n/)
   await from.printed('last')
+  const everything = startCommand(['tail', '--from', '0', '--json'], env)
   await all.printed('first')
+  for (const text of ['once', 'Good evening', 'first', 'last']) await everything.printed(text)
+  everything.child.kill('SIGTERM')
+  assert.equal((await everything.ended).code, 143)
   await all.printed('last')
   for (const { child } of [all, user, from]) child.kill('SIGINT')
   for (const { code, errors } of await Promise.all([all.ended, user.ended, from.ended])) {
@@ -235,6 +240,17 @@ test('a reader that has enough ends a command quietly', async () => {
   }
 })
 
+test('output that cannot be written is one line', { skip: !existsSync('/dev/full') && 'no /dev/full' }, async () => {
+  const full = openSync('/dev/full', 'w')
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'completion', 'bash'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  })
+  closeSync(full)
+  assert.deepEqual([status, stderr.split('\n').length], [1, 2])
+  assert.match(stderr, /^compasso: the output could not be written: .*ENOSPC/)
+})
+
 test('doctor finds nothing wrong with a cluster that runs', async () => {
   const { ok, findings } = (await json('doctor')) as { ok: boolean; findings: { check: string; state: string }[] }
   assert.ok(ok)
@@ -333,6 +349,8 @@ test('doctor without a cluster: what is not there, which ports are free, and who
   assert.equal(code, 1)
   assert.match(out, /✗ broker +no broker at .*\n +→ is the cluster running\? npm start\n/)
   assert.match(out, new RegExp(`✗ ports +port ${5558 + offset} \\(proxy\\) is in use by .*pid ${process.pid}`))
+  const elsewhere = await compasso(['doctor'], { PORT_OFFSET: String(offset), DATA_DIR: cluster.dataDir })
+  assert.match(elsewhere.out, /! data .* in use by npm start \(pid \d+ on .*\)\n +→ that cluster has other ports/)
   const wrong = await compasso(['doctor', '--json'], { REF_URL: 'x' })
   assert.equal(wrong.code, 1)
   assert.equal(JSON.parse(wrong.out).findings.at(-1).found, 'REF_URL must be tcp://host:port, got "x"')

@@ -94,9 +94,12 @@ test('a subscriber in Python prints what it hears', { skip: pythonIsMissing() },
       () => python.output().includes('[samba] bia: hello'),
     )
     await source.send(['anabela', encode({ ...map, message: 'not for ana' })])
-    const direct = { type: 'message', src: 'bia', dst: 'ana', message: 'psst', clock: 4 }
+    const direct = { type: 'message', src: 'bia', dst: 'ana', message: 'psst', clock: 4, id: 'a' }
+    // As through two proxies, or after a server died: alone and in an array.
     await source.send(['ana', encode(direct)])
-    await until(() => python.output().includes('bia to ana: psst'), 'the direct message')
+    await source.send(['ana', encode([direct, { ...direct, message: 'the last', id: 'b' }])])
+    await until(() => python.output().includes('bia to ana: the last'), 'the direct messages')
+    assert.equal(python.output().split('bia to ana: psst').length, 2, 'the same id is shown once')
     assert.ok(!python.output().includes('not for ana'))
   })
 })

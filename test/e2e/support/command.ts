@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { waitFor } from './wait.ts'
 
-const PROGRAM = join(import.meta.dirname, '..', '..', '..', '..', 'bin', 'compasso.mjs')
+export const PROGRAM = join(import.meta.dirname, '..', '..', '..', '..', 'bin', 'compasso.mjs')
 
 export type Ended = { code: number | null; out: string; errors: string }
 export type Running = {

@@ -46,6 +46,7 @@ test('bash completes commands, subcommands, options, services and shells', () =>
   const path = scriptOf('bash')
   assert.deepEqual(complete(path, 'compasso', 'sta'), ['start', 'status'])
   assert.deepEqual(complete(path, 'npx', 'compasso', 'hist'), ['history'])
+  assert.deepEqual(complete(path, 'npx', 'compasso', 'logs', 'exp'), ['export'])
   assert.deepEqual(complete(path, 'npx', 'other', 'hist'), [])
   assert.deepEqual(complete(path, 'compasso', 'tail', 'choro', '--f'), ['--from'])
   assert.deepEqual(complete(path, 'compasso', 'logs', 'exp'), ['export'])

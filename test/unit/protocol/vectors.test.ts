@@ -45,8 +45,11 @@ for (const { name, hex, reason } of refused) {
 }
 
 type Session = { habit: string; requests: { service: string; fields: Record<string, unknown>; hex: string }[] }
-/** Numbers may come as their digits. */
-const plainly = (value: unknown): unknown => (Array.isArray(value) ? value.map(String) : String(value))
+/** Numbers may come as their digits; bytes are not yet text. */
+const plainly = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(plainly)
+  return typeof value === 'number' ? String(value) : value
+}
 const OTHER_NAMES = new Set(['register_user', 'list_channels'])
 
 for (const { habit, requests } of read('old-clients.json') as Session[]) {
