@@ -2,11 +2,11 @@
 import { type Client, connect } from '../client/client.ts'
 import { reachable } from '../cluster/readiness.ts'
 import type { Config } from '../platform/config.ts'
+import { version } from '../platform/version.ts'
 import { readClockStatus } from '../protocol/clock-status.ts'
 import { readStatus, stateOf } from './cluster-status.ts'
 import { type Finding, fine, warning, wrong } from './doctor-finding.ts'
 import { describePresence, type Presence, probe } from './probe.ts'
-import { version } from './version.ts'
 
 /** @returns findings, and who is there: broker, proxy, ref, gateway */
 export async function probeAll(config: Config): Promise<{ present: ReadonlySet<string>; findings: Finding[] }> {

@@ -1,7 +1,7 @@
 /** `npx compasso`: all commands, one file each. A new one is its file and a line here. */
 import { Command } from 'commander'
+import { version } from '../platform/version.ts'
 import { endOnSignals } from './signals.ts'
-import { version } from './version.ts'
 
 const HELP = `
 Where the cluster is comes from the environment or .env: BROKER_URL, PROXY_OUT_URL, REF_URL, or PORT_OFFSET for one of

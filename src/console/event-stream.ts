@@ -2,7 +2,7 @@
  * One reader of a feed: writes what comes after its position, in order, each once, and never more than it takes. While it
  * does not take anything nothing is held for it but what its socket has.
  */
-import { type Feed, type Item, itemOf, type Open } from './feeds.ts'
+import { type Feed, itemOf, type Open } from './feeds.ts'
 import { isDoneWithin, pause } from './pause.ts'
 
 /** Where events go: a response, or what a test has for one. */
@@ -52,7 +52,7 @@ async function catchUp(feed: Feed, open: Open, from: number, sink: Sink, signal:
   let blocked: Promise<unknown> | null = null
   try {
     for await (const map of own) {
-      const item: Item = itemOf(map)
+      const item = itemOf(map)
       if (signal.aborted || item.n <= position) break
       position = item.n
       if (!sink.write(item.text)) {

@@ -6,7 +6,7 @@ import { CallError, type Client, type OfUser } from '../client/client.ts'
 import type { Log } from '../platform/log.ts'
 import { checkName } from '../protocol/names.ts'
 import { type Sink, streamEvents } from './event-stream.ts'
-import { createFeed, type Feed, type Open } from './feeds.ts'
+import { createFeeds, type Feed, type FeedOptions, type Open } from './feeds.ts'
 import { HttpError } from './http-error.ts'
 import { HTTP_LIMITS } from './limits.ts'
 import { isDoneWithin, pause } from './pause.ts'
@@ -20,7 +20,6 @@ const FIRST_BYTE_MS = 5000
 const STOPPING = 'the gateway is stopping'
 
 type Of = string | OfUser
-type Shared = { feed: Feed; readers: number }
 
 export type EventsRoute = {
   readonly streams: number
@@ -29,33 +28,9 @@ export type EventsRoute = {
 }
 
 export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): EventsRoute {
-  const feeds = new Map<string, Shared>()
+  const feeds = createFeeds()
   const stopping = new AbortController()
   let streams = 0
-
-  const opener =
-    (of: Of): Open =>
-    (from) =>
-      client.subscribe(of, { from })
-  const join = (of: Of): Feed => {
-    const key = JSON.stringify(of)
-    const onFailure = (error: unknown): void => log.warn({ of, error: String(error) }, 'a feed ended, trying again')
-    const shared = feeds.get(key) ?? {
-      feed: createFeed(opener(of), (signal) => newest(client, of, signal), onFailure),
-      readers: 0,
-    }
-    feeds.set(key, shared)
-    shared.readers++
-    return shared.feed
-  }
-  const leave = (of: Of): void => {
-    const key = JSON.stringify(of)
-    const shared = feeds.get(key)!
-    if (--shared.readers > 0) return
-    feeds.delete(key)
-    shared.feed.close()
-  }
-
   app.get('/events', async (request, reply) => {
     const { of, from } = readQuestion(request)
     if (streams >= HTTP_LIMITS.streams) throw new HttpError(503, `there are ${streams} event streams already`)
@@ -64,14 +39,16 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, stopping.signal])
-    const feed = join(of)
+    const key = JSON.stringify(of)
+    const options = feedOptions(client, of, log)
+    const feed = feeds.join(key, options)
     try {
       const begun = Promise.all([feed.begun, from ?? newest(client, of, signal)]).then(([, position]) => position)
       // Whoever waits for it longer than this hears of it below.
       begun.catch(() => {})
       await isDoneWithin(begun, FIRST_BYTE_MS)
       signal.throwIfAborted()
-      await stream(begun, { feed, open: opener(of) }, from, start(reply), signal)
+      await stream(begun, { feed, open: options.open }, from, start(reply), signal)
     } catch (error) {
       // Whoever left is told nothing.
       if (left.signal.aborted) reply.hijack()
@@ -79,7 +56,7 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
       else log.debug({ of, error: String(error) }, 'an event stream ended')
     } finally {
       streams--
-      leave(of)
+      feeds.leave(key)
       if (reply.sent) reply.raw.end()
     }
     return reply
@@ -91,6 +68,12 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
     close: () => stopping.abort(),
   }
 }
+
+const feedOptions = (client: Client, of: Of, log: Log): FeedOptions => ({
+  open: (from) => client.subscribe(of, { from }),
+  newest: (signal) => newest(client, of, signal),
+  onFailure: (error) => log.warn({ of, error: String(error) }, 'a feed ended, trying again'),
+})
 
 async function stream(
   begun: Promise<number>,

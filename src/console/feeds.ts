@@ -4,11 +4,9 @@
  * subscription of its own until it has caught up; see event-stream.ts.
  */
 import type { Data, Subscription } from '../client/client.ts'
+import { createKept, type Item } from './kept.ts'
 import { pause } from './pause.ts'
 import { toJson } from './to-json.ts'
-
-/** One event of a stream: its position, and the text that is sent. */
-export type Item = { n: number; text: string }
 
 /** Everything above a position, in order, each once. */
 export type Open = (from: number) => Subscription
@@ -26,50 +24,37 @@ export type Feed = {
   close(): void
 }
 
-/** Kept for readers that are a little behind. */
-const KEPT_ITEMS = 1000
-const KEPT_CHARACTERS = 256 << 10
+export type FeedOptions = {
+  open: Open
+  /** Finds the newest position; rejects when there is nothing to follow. */
+  newest(signal: AbortSignal): Promise<number>
+  /** Told why a subscription ended by itself; it is made again. */
+  onFailure(error: unknown): void
+}
+
 /** Before a subscription that has ended by itself is made again. */
 const AGAIN_MS = 1000
 
-/**
- * @param newest finds the newest position; rejects when there is nothing to follow
- * @param onFailure told why a subscription ended by itself
- */
-export function createFeed(
-  open: Open,
-  newest: (signal: AbortSignal) => Promise<number>,
-  onFailure: (error: unknown) => void,
-): Feed {
-  let items: Item[] = []
-  let held = 0
-  let base = Number.POSITIVE_INFINITY
+export function createFeed({ open, newest, onFailure }: FeedOptions): Feed {
+  let kept = createKept(Number.POSITIVE_INFINITY)
   let subscription: Subscription | null = null
   const closed = new AbortController()
   const waiting = new Set<() => void>()
 
-  const add = (item: Item): void => {
-    items.push(item)
-    held += item.text.length
-    while (items.length > 1 && (items.length > KEPT_ITEMS || held > KEPT_CHARACTERS)) {
-      const oldest = items.shift()!
-      held -= oldest.text.length
-      base = oldest.n
-    }
-    for (const wake of waiting) wake()
-  }
   const begin = async (): Promise<void> => {
-    base = await newest(closed.signal)
-    void read(base)
+    const from = await newest(closed.signal)
+    kept = createKept(from)
+    void follow(from)
   }
-  const read = async (from: number): Promise<void> => {
+  const follow = async (from: number): Promise<void> => {
     for (let position = from; !closed.signal.aborted; await pause(AGAIN_MS, closed.signal)) {
       subscription = open(position)
       try {
         for await (const map of subscription) {
           const item = itemOf(map)
           position = item.n
-          add(item)
+          kept.add(item)
+          for (const wake of waiting) wake()
         }
       } catch (error) {
         onFailure(error)
@@ -81,30 +66,30 @@ export function createFeed(
   begun.catch(() => {})
   return {
     get base() {
-      return base
+      return kept.base
     },
     begun,
-    next(after) {
-      if (items.length === 0 || items.at(-1)!.n <= after) return null
-      return items[firstAbove(items, after)]!
-    },
-    more: (signal) =>
-      new Promise((resolve) => {
-        const wake = (): void => {
-          waiting.delete(wake)
-          signal.removeEventListener('abort', wake)
-          resolve()
-        }
-        waiting.add(wake)
-        signal.addEventListener('abort', wake)
-        if (signal.aborted) wake()
-      }),
+    next: (after) => kept.next(after),
+    more: (signal) => waitIn(waiting, signal),
     close() {
       closed.abort()
       subscription?.close()
-      items = []
     },
   }
+}
+
+/** Waits among others to be woken, or until the signal. */
+function waitIn(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      waiting.delete(wake)
+      signal.removeEventListener('abort', wake)
+      resolve()
+    }
+    waiting.add(wake)
+    signal.addEventListener('abort', wake)
+    if (signal.aborted) wake()
+  })
 }
 
 /** A server-sent event: `id` is the position, so that `Last-Event-ID` is where to go on. */
@@ -113,12 +98,28 @@ export function itemOf(map: Data): Item {
   return { n, text: `id: ${n}\ndata: ${toJson(map)}\n\n` }
 }
 
-function firstAbove(items: readonly Item[], after: number): number {
-  let [low, high] = [0, items.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (items[middle]!.n > after) high = middle
-    else low = middle + 1
+export type Feeds = {
+  /** The feed of a channel or user, begun for its first reader. */
+  join(key: string, options: FeedOptions): Feed
+  /** Its last reader ends it. */
+  leave(key: string): void
+}
+
+/** The feeds that are read now, each by everybody who reads it. */
+export function createFeeds(): Feeds {
+  const feeds = new Map<string, { feed: Feed; readers: number }>()
+  return {
+    join(key, options) {
+      const shared = feeds.get(key) ?? { feed: createFeed(options), readers: 0 }
+      feeds.set(key, shared)
+      shared.readers++
+      return shared.feed
+    },
+    leave(key) {
+      const shared = feeds.get(key)!
+      if (--shared.readers > 0) return
+      feeds.delete(key)
+      shared.feed.close()
+    },
   }
-  return low
 }

@@ -1,11 +1,12 @@
 /** The process of the HTTP gateway. */
-import { readFileSync } from 'node:fs'
 import { connect } from '../client/client.ts'
+import type { Log } from '../platform/log.ts'
 import { loadServices } from '../platform/plugins.ts'
 import { runRole } from '../platform/role.ts'
+import { version } from '../platform/version.ts'
 import { createApplication, NO_HOST } from '../server/services/index.ts'
 import { createInvoke } from './calls.ts'
-import { createGateway } from './gateway.ts'
+import { createGateway, type Gateway } from './gateway.ts'
 import { createMethods } from './methods.ts'
 import { openRpcOf } from './openrpc.ts'
 import { isDoneWithin, pause } from './pause.ts'
@@ -21,7 +22,7 @@ runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
   const client = connect({ broker: config.brokerUrls, proxy: config.proxyOutUrls, log })
   setClock(() => client.clock)
   const methods = createMethods(app.services)
-  const openRpc = openRpcOf(methods, packageVersion())
+  const openRpc = openRpcOf(methods, version())
   const stopping = new AbortController()
   let ready = false
   let why: string | undefined = 'has not asked yet'
@@ -51,26 +52,14 @@ runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
     why = reason
     setHealth(ready, reason === undefined ? {} : { why: reason })
   })
-  void report(stopping.signal)
-
-  /** What was done, once a second if anything was. */
-  async function report(signal: AbortSignal): Promise<void> {
-    for (let reported = 0; !signal.aborted; await pause(REPORT_MS, signal)) {
-      const { calls, streams } = gateway.counts()
-      if (calls > reported) log.info({ calls: calls - reported, streams }, 'took calls')
-      reported = calls
-    }
-  }
+  void report(log, gateway, stopping.signal)
 })
 
-/** Of the package that this file is in: `src/console` or `dist/src/console`. */
-function packageVersion(): string {
-  for (const up of ['../..', '../../..']) {
-    try {
-      return JSON.parse(readFileSync(new URL(`${up}/package.json`, import.meta.url), 'utf8')).version
-    } catch {
-      // It is one further up.
-    }
+/** Says what was done, once a second if anything was, until the signal. */
+async function report(log: Log, gateway: Gateway, signal: AbortSignal): Promise<void> {
+  for (let reported = 0; !signal.aborted; await pause(REPORT_MS, signal)) {
+    const { calls, streams } = gateway.counts()
+    if (calls > reported) log.info({ calls: calls - reported, streams }, 'took calls')
+    reported = calls
   }
-  return '0.0.0'
 }

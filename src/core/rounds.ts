@@ -20,8 +20,9 @@ const FIRST_ROUNDS = 3
 /** How long a round waits for who does not answer, and when it asks again. */
 const ROUND_MS = 600
 const AGAIN_MS = 250
-/** Answers of each member in a round. */
+/** Answers of each member in a round; fewer when earlier rounds have measured it well. */
 const ANSWERS = 4
+const ANSWERS_WHEN_SETTLED = 2
 
 type Polled = {
   /** The best measurement, of this round or an earlier one. */
@@ -91,7 +92,7 @@ export function tickRounds(r: Rounds, clock: PhysicalClock, now: number): RoundE
     Object.assign(r, { running: true, beganAt: now, exchanged: 0, round: r.round + 1 })
     for (const polled of r.members.values()) Object.assign(polled, { answers: 0, asked: null })
   }
-  const complete = [...r.members.values()].every(({ answers }) => answers >= ANSWERS)
+  const complete = [...r.members.values()].every(({ answers }) => answers >= answersWanted(r))
   return complete || now - r.beganAt >= ROUND_MS ? conclude(r, clock, now) : ask(r, clock, now)
 }
 
@@ -112,13 +113,17 @@ export function takeTime(r: Rounds, clock: PhysicalClock, from: Rank, message: T
 
 function pauseOf(r: Rounds): number {
   if (r.exchanged >= ROUND_EVERY_MESSAGES) return LEAST_BETWEEN_MS
-  return r.concluded < FIRST_ROUNDS || r.unsettled ? UNSETTLED_MS : ROUND_EVERY_MS
+  return isSettled(r) ? ROUND_EVERY_MS : UNSETTLED_MS
 }
+
+const answersWanted = (r: Rounds): number => (isSettled(r) ? ANSWERS_WHEN_SETTLED : ANSWERS)
+
+const isSettled = (r: Rounds): boolean => r.concluded >= FIRST_ROUNDS && !r.unsettled
 
 function ask(r: Rounds, clock: PhysicalClock, now: number): RoundEffect[] {
   const effects: RoundEffect[] = []
   for (const [to, polled] of r.members) {
-    if (polled.answers >= ANSWERS || (polled.asked !== null && now - polled.asked.at < AGAIN_MS)) continue
+    if (polled.answers >= answersWanted(r) || (polled.asked !== null && now - polled.asked.at < AGAIN_MS)) continue
     const question = ++r.question
     polled.asked = { question, raw: readingAt(clock, now).raw, at: now }
     effects.push({ type: 'send', to, message: { type: 'clock', round: r.round, question } })

@@ -81,13 +81,13 @@ function readMessage(type: string, data: Data, view: ViewId): TimekeepingMessage
   switch (type) {
     case 'election':
     case 'consent':
-      return isCount(ballot) ? { type, view, ballot } : null
+      return isBallot(ballot) ? { type, view, ballot } : null
     case 'vote':
-      return isCount(ballot) && isCount(promised) && (accepted === null || isAccepted(accepted))
+      return isBallot(ballot) && isBallot(promised) && (accepted === null || isAccepted(accepted))
         ? { type, view, ballot, promised, accepted }
         : null
     case 'claim':
-      return isCount(ballot) && isRank(coordinator) ? { type, view, ballot, coordinator } : null
+      return isBallot(ballot) && isRank(coordinator) ? { type, view, ballot, coordinator } : null
     case 'elected':
       return isRank(coordinator) ? { type, view, coordinator } : null
     case 'clock':
@@ -117,7 +117,12 @@ function readCorrect({ round, goal, epoch, half, ppm, since }: Data, view: ViewI
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
+/** No election goes on for that long. */
+const MOST_BALLOT = 2 ** 40
+
+const isBallot = (value: unknown): value is Ballot => isCount(value) && value <= MOST_BALLOT
+
 const isRank = (value: unknown): value is Rank => isCount(value) && value >= 1
 
 const isAccepted = (value: unknown): value is Accepted =>
-  isMap(value) && isCount(value.ballot) && isRank(value.coordinator)
+  isMap(value) && isBallot(value.ballot) && isRank(value.coordinator)

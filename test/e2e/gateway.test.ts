@@ -2,24 +2,49 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { EXAMPLES } from '../unit/console/json-rpc-examples.ts'
 import { type Cluster, linesOf, startCluster, waitFor } from './support/cluster.ts'
 import { readEvents } from './support/events.ts'
 import { random } from './support/garbage.ts'
 import { freeOffset } from './support/ports.ts'
 
 const project = join(import.meta.dirname, '..', '..', '..')
+/** The methods of the specification's examples, as far as there is no service of that name. */
+const PLUGIN = `export const plugin = ({ z, statelessService, number }) => {
+  const takes = (...names) => z.object(Object.fromEntries(names.map((name) => [name, number(name)])))
+  const service = (name, summary, schema, answer) => statelessService({ name, summary, schema, answer })
+  return {
+    services: [
+      service('subtract', 'Takes one number from another.', takes('minuend', 'subtrahend'), (numbers) => ({
+        data: { result: numbers.minuend - numbers.subtrahend },
+      })),
+      service('get_data', 'Data.', z.object({}), () => ({ data: { result: ['hello', 5] } })),
+      service('update', 'Nothing.', takes('a', 'b', 'c', 'd', 'e'), () => ({ data: {} })),
+      service('notify_hello', 'Nothing.', takes('a'), () => ({ data: {} })),
+      service('notify_sum', 'Nothing.', takes('a', 'b', 'c'), () => ({ data: {} })),
+    ],
+  }
+}
+`
+
 let cluster: Cluster
 let base: string
+const plugins = mkdtempSync(join(tmpdir(), 'compasso-plugins-'))
 before(async () => {
-  cluster = await startCluster()
+  writeFileSync(join(plugins, 'examples.mjs'), PLUGIN)
+  cluster = await startCluster({ env: { SERVICES_DIR: plugins } })
   await cluster.ready
   base = `http://127.0.0.1:${cluster.config.httpPort}`
 })
-after(() => cluster?.stop())
+after(async () => {
+  await cluster?.stop()
+  rmSync(plugins, { recursive: true })
+})
 
 type Reply = { id: unknown; result?: Record<string, unknown>; error?: RpcError }
 type RpcError = { code: number; message: string; data?: { code: string; retriable: boolean; description: string } }
@@ -88,20 +113,46 @@ function plain(text: string): unknown[] {
   }
 }
 
-test('the examples of the specification that need no method of theirs are answered word for word', async () => {
-  const { EXAMPLES } = await import('../unit/console/json-rpc-examples.ts')
-  const here = EXAMPLES.filter(({ send }) => !/subtract|sum|get_data/.test(send) || send.includes('"method"\n'))
-  assert.ok(here.length >= 8)
-  for (const { what, send, receive } of here) {
+test('the examples of the specification, by services of a plug-in, are answered as they stand there', async () => {
+  for (const { what, send, receive } of EXAMPLES) {
     const response = await post(send)
-    if (receive === null) assert.equal(response.status, 204, what)
-    else {
-      const reply = (await response.json()) as Reply
-      // What the cluster says more about it.
-      if (reply.error !== undefined) delete reply.error.data
-      assert.deepEqual(reply, JSON.parse(receive), what)
+    if (receive === null) {
+      assert.deepEqual([response.status, await response.text()], [204, ''], what)
+      continue
     }
+    const replies: Reply | Reply[] = JSON.parse(await response.text())
+    const expected: Reply | Reply[] = JSON.parse(receive)
+    assert.deepEqual(Array.isArray(replies) ? replies.map(bare) : bare(replies), asHere(expected), what)
   }
+})
+
+/** A reply without what a service, or the cluster for a refusal, says more than the specification's own methods would. */
+const bare = ({ result, error, ...reply }: Reply): unknown => ({
+  ...reply,
+  ...(result !== undefined && { result: result.result }),
+  ...(error !== undefined && { error: { code: error.code, message: error.message } }),
+})
+
+/** Their `sum` takes any number of numbers; ours takes two, and says so. */
+function asHere(expected: Reply | Reply[]): unknown {
+  if (!Array.isArray(expected)) return expected
+  return expected.map((reply) =>
+    reply.id === '1' ? { jsonrpc: '2.0', error: { code: -32602, message: 'Invalid params' }, id: '1' } : reply,
+  )
+}
+
+test('services of a plug-in are in the OpenRPC document like any other', async () => {
+  const response = await fetch(`${base}/openrpc.json`)
+  const { methods } = (await response.json()) as {
+    methods: { name: string; summary: string; params: { name: string }[] }[]
+  }
+  const subtract = methods.find(({ name }) => name === 'subtract')!
+  assert.equal(subtract.summary, 'Takes one number from another.')
+  assert.deepEqual(
+    subtract.params.map(({ name }) => name),
+    ['minuend', 'subtrahend'],
+  )
+  assert.ok(methods.some(({ name }) => name === 'publish'))
 })
 
 test('services are methods, by name and by position; refusals keep what the cluster says of them', async () => {

@@ -99,11 +99,11 @@ test('every reader gets all that is behind its position, once, in order, whateve
       const history = createHistory()
       for (let i = 0; i < before; i++) history.say(10, i % 3)
       const failures: unknown[] = []
-      const feed = createFeed(
-        history.open,
-        async () => history.position(),
-        (error) => failures.push(error),
-      )
+      const feed = createFeed({
+        open: history.open,
+        newest: async () => history.position(),
+        onFailure: (error) => failures.push(error),
+      })
       const readers = [createReader(history, feed, 0, 2)]
       for (const one of acts) {
         if ('say' in one) history.say(one.say, one.others)
@@ -132,11 +132,11 @@ test('readers that keep up share one subscription', async () => {
   const history = createHistory()
   history.say(10, 0)
   const failures: unknown[] = []
-  const feed = createFeed(
-    history.open,
-    async () => history.position(),
-    (error) => failures.push(error),
-  )
+  const feed = createFeed({
+    open: history.open,
+    newest: async () => history.position(),
+    onFailure: (error) => failures.push(error),
+  })
   await feed.begun
   const readers = Array.from({ length: 50 }, () => createReader(history, feed, history.position(), 1000))
   for (let i = 0; i < 100; i++) {
@@ -169,11 +169,7 @@ test('a feed whose subscription ends by itself goes on where it was', async () =
   history.say(10, 0)
   history.say(10, 0)
   const failures: unknown[] = []
-  const feed = createFeed(
-    open,
-    async () => 0,
-    (error) => failures.push(String(error)),
-  )
+  const feed = createFeed({ open, newest: async () => 0, onFailure: (error) => failures.push(String(error)) })
   await feed.begun
   const reader = createReader(history, feed, 0, 1000)
   while (reader.ids.length < 2) await turn()

@@ -22,6 +22,7 @@ function createMembers(ranks: readonly number[]) {
   const post: Post[] = []
   const elected = new Set<Rank>()
   const down = new Set<number>()
+  const lost = new Set<ElectionMessages['type']>()
   const logs: string[] = []
   const carry = (from: Rank, effects: readonly ElectionEffect[]): void => {
     for (const effect of effects) {
@@ -31,13 +32,14 @@ function createMembers(ranks: readonly number[]) {
     }
   }
   const deliver = ({ from, to, message }: Post, now: number): void => {
-    if (!down.has(to)) carry(to, takeElection(nodes.get(to)!, from, message, now))
+    if (!down.has(to) && !lost.has(message.type)) carry(to, takeElection(nodes.get(to)!, from, message, now))
   }
   return {
     nodes,
     post,
     elected,
     down,
+    lost,
     logs,
     deliver,
     tick(now: number) {
@@ -81,6 +83,20 @@ test('who comes back late follows whom the others elected', () => {
   members.down.clear()
   members.run(950, 500)
   assert.deepEqual(members.leaders(), [2, 2, 2])
+})
+
+test('whom most have consented to stays the coordinator, though nobody heard so and it is gone', () => {
+  const members = createMembers([1, 2, 3])
+  members.down.add(1)
+  members.lost.add('elected')
+  members.run(0, 900)
+  assert.deepEqual(members.leaders(), [2, null])
+  members.down.delete(1)
+  members.down.add(2)
+  members.lost.clear()
+  members.run(950, 3000)
+  assert.deepEqual(members.leaders(), [2, 2])
+  assert.deepEqual([...members.elected], [2])
 })
 
 test('a minority elects nobody', () => {

@@ -111,8 +111,8 @@ test('rounds: every 5 s when there is nothing to do, after 10 messages at most t
   const sent = all.sent
   all.run(60_000)
   assert.equal(rounds() - quiet, 12)
-  // Four questions and answers, and a correction, for each of two.
-  assert.equal(all.sent - sent, 12 * 18)
+  // Two questions and answers, and a correction, for each of two.
+  assert.equal(all.sent - sent, 12 * 10)
   const before = rounds()
   for (let i = 0; i < 100; i++) {
     countExchanged(all.of(1), 20)
