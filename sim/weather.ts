@@ -94,8 +94,8 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
   'ref restarts': () => ({ every: { 'ref restart': 2500, kill: 3000 }, repair: 4000, delay: 20 }),
   'ref lost': () => ({ every: { 'ref state lost': 5000, kill: 3000, 'power cut': 5000, 'cut from ref': 5000 } }),
   partitions: () => ({ every: { cut: 1500, isolation: 2500 }, repair: 5000, topicLoss: 0.05 }),
-  splits: () => ({ every: { split: 5000 }, rage: 60_000 }),
-  'splits and kills': () => ({ every: { split: 3000, kill: 30_000 }, repair: 1500, rage: 90_000 }),
+  splits: () => ({ every: { split: 5000 }, rage: 60_000, think: 200 }),
+  'splits and kills': () => ({ every: { split: 3000, kill: 30_000 }, repair: 1500, rage: 90_000, think: 200 }),
   flapping: () => ({ every: { cut: 400, 'cut from ref': 700, isolation: 900 }, repair: 1500, delay: 10 }),
   'all down': () => ({ every: { 'all down': 5000, 'several down': 4000, 'power cut': 6000 }, repair: 2500 }),
   blackouts: () => ({

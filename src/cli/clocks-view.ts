@@ -59,6 +59,8 @@ export function follow(courses: Map<string, Course>, { processes }: Clocks, seco
   }
 }
 
+/** On the axis of time; the library would draw one for every point. */
+const TICKS = 6
 const COLOURS: Color[] = ['ansiCyan', 'ansiGreen', 'ansiYellow', 'ansiMagenta', 'ansiBlue', 'ansiRed']
 
 /** The plot's lines; none before there are two points to connect. */
@@ -68,11 +70,14 @@ export function plotCourses(
 ): string[] {
   const drawn = courses.filter(({ points }) => points.length > 1)
   if (drawn.length === 0) return []
+  const seconds = drawn.flatMap(({ points }) => points.map(([at]) => at))
+  const [from, to] = [Math.min(...seconds), Math.max(...seconds)]
   const text = plot(
     drawn.map(({ points }) => points),
     {
       ...{ width, height, title: 'corrected clocks against the agreed time, ms, over seconds' },
       ...(colours && { color: drawn.map((_, index) => COLOURS[index % COLOURS.length]!) }),
+      customXAxisTicks: Array.from({ length: TICKS }, (_, i) => from + ((to - from) * i) / (TICKS - 1)),
       legend: { position: 'bottom', series: drawn.map(({ name }) => escapeControls(name)) },
       formatter: (value, { axis }) => (axis === 'x' ? Math.round(value) : Number(value.toPrecision(3))),
     },

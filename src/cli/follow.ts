@@ -49,13 +49,16 @@ export async function followAll(follow: Follow): Promise<void> {
     new Promise((resolve) => {
       followed.add(channel)
       const subscription = subscribe({ ...follow, signal: ended.signal }, channel, from)
-      read(follow, subscription, resolve).catch((error) => {
-        failure ??= error
-        ended.abort()
-      })
+      read(follow, subscription, resolve)
+        .catch((error) => {
+          failure ??= error
+          ended.abort()
+        })
+        // One that could not begin is not waited for.
+        .finally(resolve)
     })
   await Promise.all((await channelsOf(client)).map((channel) => add(channel, follow.from)))
-  follow.onReady()
+  if (!ended.signal.aborted) follow.onReady()
   while (!ended.signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {})
     if (ended.signal.aborted) break

@@ -1,11 +1,12 @@
 /**
  * The automatic client of the course: it logs in under a random name, creates a channel while there are fewer than five,
  * subscribes to up to three, and then for ever picks a channel and sends ten messages to it, now and then one to another
- * user. It shows what it receives. Whatever fails is tried again.
+ * user, and plays a track. It shows what it receives. Whatever fails is tried again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../platform/log.ts'
 import { readTimestamp } from '../protocol/envelope.ts'
+import { createListener } from './bot-music.ts'
 import { CallError, type Client, type Data } from './client.ts'
 import { pick, type Random, randomChannel, randomText, sample } from './names.ts'
 
@@ -27,6 +28,8 @@ const SUBSCRIPTIONS = 3
 const MESSAGES_A_ROUND = 10
 /** One round in so many ends with a direct message. */
 const DIRECT_ROUNDS = 2
+/** And one in so many with a track played. */
+const MUSIC_ROUNDS = 2
 const RETRY_MS = 1000
 /** Most received messages a second that are shown at level info; more are only counted. */
 const SHOWN_A_SECOND = 5
@@ -40,6 +43,8 @@ export async function runBot(options: BotOptions): Promise<void> {
   const show = createDisplay(log)
   void listen(options, name, show)
   const subscribed = new Set<string>()
+  const ask = (service: string, data: Data): Promise<Data | null> => insist(options, service, data)
+  const listenToMusic = createListener(name, ask, options.random, log)
   while (!signal.aborted) {
     const channels = await someChannels(options)
     for (const channel of sample(channels, SUBSCRIPTIONS - subscribed.size, options.random)) {
@@ -50,6 +55,7 @@ export async function runBot(options: BotOptions): Promise<void> {
     if (channels.length === 0) await rest(RETRY_MS, signal)
     else await chat(options, pick(channels, options.random))
     if (options.random() < 1 / DIRECT_ROUNDS) await writeToSomebody(options)
+    if (options.random() < 1 / MUSIC_ROUNDS) await listenToMusic()
   }
 }
 

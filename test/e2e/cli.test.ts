@@ -104,7 +104,11 @@ test('tail: from a position, live, to a user, and in all channels with those tha
   await done('publish choro last --user rui')
   await user.printed(/ rui → ana: for you\n/)
   await from.printed('last')
+  const everything = startCommand(['tail', '--from', '0', '--json'], env)
   await all.printed('first')
+  for (const text of ['once', 'Good evening', 'first', 'last']) await everything.printed(text)
+  everything.child.kill('SIGTERM')
+  assert.equal((await everything.ended).code, 143)
   await all.printed('last')
   for (const { child } of [all, user, from]) child.kill('SIGINT')
   for (const { code, errors } of await Promise.all([all.ended, user.ended, from.ended])) {

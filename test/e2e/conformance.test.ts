@@ -6,7 +6,7 @@ import { after, before, suite, type TestContext, test } from 'node:test'
 import { pythonIsMissing, root, until, watch } from './broker-harness.ts'
 import { type Cluster, startCluster } from './support/cluster.ts'
 import { startSpoiler } from './support/spoiler.ts'
-import { FULL_FAULTS } from './support/spoiler-faults.ts'
+import { FULL_FAULTS, oftenUnavailable } from './support/spoiler-faults.ts'
 
 type Judged = {
   id: string
@@ -169,6 +169,12 @@ suite('servers that do not keep all rules', { skip, concurrency: 3 }, () => {
     assert.deepEqual(idsOf(result, 'failed'), ['envelope.reply'])
     assert.equal(idsOf(result, 'ok').length, 0)
   })
+})
+
+test('a broker that now and then says "not now" breaks no rule', async (t) => {
+  const spoiler = await startSpoiler(cluster.config.brokerUrls[0]!, oftenUnavailable())
+  t.after(spoiler.close)
+  assert.deepEqual(idsOf(await report(spoiler.url), 'failed'), [])
 })
 
 suite('brokers that do not keep one rule of the full level', { concurrency: 3 }, () => {

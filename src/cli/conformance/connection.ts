@@ -25,7 +25,8 @@ export type Connection = {
   close(): void
 }
 
-export function openConnection(url: string): Connection {
+/** @param onReply told of every message that comes */
+export function openConnection(url: string, onReply: (frames: readonly Buffer[]) => void): Connection {
   const socket = createSocket('dealer')
   socket.receiveTimeout = REPLY_MS
   socket.sendTimeout = REPLY_MS
@@ -33,7 +34,9 @@ export function openConnection(url: string): Connection {
   const send = (body: Uint8Array, route: readonly Buffer[]): Promise<void> => socket.send([...route, '', body])
   const receive = async (): Promise<Buffer[]> => {
     try {
-      return await socket.receive()
+      const frames = await socket.receive()
+      onReply(frames)
+      return frames
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       throw new Silence('a reply', `nothing in ${REPLY_MS / 1000} s`)

@@ -9,6 +9,8 @@ import { Deviation, describe, expect } from './rule.ts'
 export type Reply = { service?: unknown; id?: unknown; data: Data }
 
 export type Probe = {
+  /** Whether a reply said "not now": what was seen since says nothing of the rule. */
+  readonly disturbed: boolean
   /** A name that nobody else has, the same for the same word throughout a rule. */
   name(word: string): string
   /** Sends an envelope or a batch; gives the decoded reply. @throws {Deviation} when none comes or it is no MessagePack */
@@ -48,8 +50,13 @@ export function createProbe(
   }
   let connection: Connection | null = null
   let closed = false
-  const connect = (): Connection => keep(openConnection(broker))
+  let disturbed = false
+  const connect = (): Connection =>
+    keep(openConnection(broker, (frames) => (disturbed ||= saysNotNow(tryDecode(frames.at(-1)!)))))
   const probe: Probe = {
+    get disturbed() {
+      return disturbed
+    },
     connect,
     name: (word) => `${unique}-${word}`,
     send: (body) => probe.sendBytes(encode(body)),
@@ -81,6 +88,14 @@ export function createProbe(
     },
   }
   return probe
+}
+
+/** A cluster that is changing its view, or a read that could not be sure. */
+function saysNotNow(reply: unknown): boolean {
+  if (Array.isArray(reply)) return reply.some(saysNotNow)
+  if (!isMap(reply) || !isMap(reply.data)) return false
+  const { status, code, stale } = reply.data
+  return stale === true || (status === 'erro' && (code === 'unavailable' || code === 'expelled'))
 }
 
 /** An envelope with a map in it. @throws {Deviation} */

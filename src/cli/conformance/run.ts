@@ -1,5 +1,6 @@
 /** Tries rules one after the other; none keeps the others from being tried, unless nobody answers any more. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createProbe } from './probe.ts'
 import { Deviation, type Level, NotApplicable, type Rule, Silence } from './rule.ts'
 
@@ -12,6 +13,7 @@ export type Verdict =
 
 /** A rule has several requests; each has its own, shorter limit. */
 const RULE_MS = 60_000
+const PAUSES_MS = [500, 1000, 2000, 4000, 8000]
 
 /** @param onVerdict told of each rule as soon as it was tried */
 export async function runRules(
@@ -30,7 +32,7 @@ export async function runRules(
       onVerdict(rule, { result: 'skipped', why })
       continue
     }
-    const { verdict, silent } = await tryRule(rule, target, `${unique}-${index}`, clock)
+    const { verdict, silent } = await tryUndisturbed(rule, target, `${unique}-${index}`, clock)
     if (verdict.result !== 'ok') broken.add(rule.id)
     onVerdict(rule, verdict)
     if (silent && !(await isThere(target, unique, clock))) silentSince = rule.id
@@ -44,12 +46,19 @@ function whyNot(rule: Rule, target: Target, broken: ReadonlySet<string>, silentS
   return rule.proxy === true && target.proxy === null ? 'no --proxy was given' : null
 }
 
-async function tryRule(
-  rule: Rule,
-  target: Target,
-  unique: string,
-  clock: { value: number },
-): Promise<{ verdict: Verdict; silent: boolean }> {
+type Trial = { verdict: Verdict; silent: boolean; disturbed: boolean }
+
+/** Tries a rule, again with other names while the broker says "not now": a server died, or had too much to do. */
+async function tryUndisturbed(rule: Rule, target: Target, unique: string, clock: { value: number }): Promise<Trial> {
+  for (const [attempt, pauseMs] of PAUSES_MS.entries()) {
+    const trial = await tryRule(rule, target, attempt === 0 ? unique : `${unique}.${attempt}`, clock)
+    if (!trial.disturbed) return trial
+    await sleep(pauseMs)
+  }
+  return tryRule(rule, target, `${unique}.${PAUSES_MS.length}`, clock)
+}
+
+async function tryRule(rule: Rule, target: Target, unique: string, clock: { value: number }): Promise<Trial> {
   const probe = createProbe(target, unique, clock)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -60,12 +69,14 @@ async function tryRule(
   checking.catch(() => {})
   try {
     await Promise.race([checking, late])
-    return { verdict: { result: 'ok' }, silent: false }
+    return { verdict: { result: 'ok' }, silent: false, disturbed: probe.disturbed }
   } catch (error) {
-    if (error instanceof NotApplicable) return { verdict: { result: 'skipped', why: error.message }, silent: false }
+    const { disturbed } = probe
+    if (error instanceof NotApplicable)
+      return { verdict: { result: 'skipped', why: error.message }, silent: false, disturbed }
     if (!(error instanceof Deviation)) throw error
     const { expected, got } = error
-    return { verdict: { result: 'failed', expected, got }, silent: error instanceof Silence }
+    return { verdict: { result: 'failed', expected, got }, silent: error instanceof Silence, disturbed }
   } finally {
     clearTimeout(timer)
     probe.close()

@@ -81,3 +81,16 @@ export const FULL_FAULTS: Record<string, { fault: Fault; failed: string[]; skipp
     failed: ['channels.both'],
   },
 }
+
+/** A broker that now and then says "not now": no rule is broken by that. */
+export function oftenUnavailable(): Fault {
+  const says = { status: 'erro', code: 'unavailable', description: 'later', message: 'later', retriable: true }
+  let count = 0
+  return {
+    body: (body) => {
+      if (Array.isArray(body) || ++count % 40 !== 0) return body
+      const envelope = body as { data: Record<string, unknown> }
+      return { ...envelope, data: { ...says, timestamp: envelope.data.timestamp, clock: envelope.data.clock } }
+    },
+  }
+}

@@ -23,6 +23,10 @@ function fakeCluster(fail: (service: string, count: number) => CallError | null)
       return { status: 'OK' }
     },
     message: () => ({ status: 'OK' }),
+    catalog: () => ({ tracks: [{ id: 'saideira', title: 'Saideira', artist: 'Maestro Caiçara' }] }),
+    play: () => ({ status: 'OK' }),
+    'playlist.create': () => ({ status: 'sucesso' }),
+    'playlist.add': () => ({ status: 'sucesso' }),
   }
   const client: Client = {
     call: (async (service: string, data: Data) => {
@@ -70,7 +74,8 @@ async function run(fail: (service: string, count: number) => CallError | null, e
 const count = (calls: string[], service: string): number => calls.filter((one) => one === service).length
 
 test('a bot does what the course says', async () => {
-  const done = (calls: string[]) => count(calls, 'publish') >= 80 && count(calls, 'message') >= 1
+  const done = (calls: string[]) =>
+    count(calls, 'publish') >= 80 && count(calls, 'message') >= 1 && count(calls, 'play') >= 2
   const { calls, channels, streams, lines, ready } = await run(() => null, done)
   assert.equal(calls[0]!.service, 'login')
   assert.equal(ready, 1)
@@ -81,6 +86,12 @@ test('a bot does what the course says', async () => {
     if (service === 'publish') assert.ok(channels.includes(String(data.channel)) && String(data.message).length > 0)
     if (service === 'message') assert.equal(data.dst, 'somebody')
   }
+  const services = calls.map(({ service }) => service)
+  assert.deepEqual(
+    ['catalog', 'playlist.create', 'playlist.add'].map((name) => count(services, name)),
+    [1, 1, 1],
+  )
+  assert.ok(lines.some(({ msg, title }) => msg === 'played' && title === 'Saideira'))
   const received = lines.find(({ msg }) => msg === 'received')!
   for (const field of ['channel', 'user', 'text', 'sent', 'received']) assert.equal(typeof received[field], 'string')
   assert.match(String(received.sent), /^\d{4}-\d\d-\d\dT/)

@@ -68,7 +68,7 @@ function fastTime(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   return async (until: () => boolean): Promise<void> => {
     for (let turn = 0; !until(); turn++) {
-      assert.ok(turn < 100_000, 'it hangs')
+      assert.ok(turn < 10_000, 'it hangs')
       await new Promise((resolve) => setImmediate(resolve))
       t.mock.timers.tick(1000)
     }
@@ -113,7 +113,8 @@ test('whichever servers answer, behind, stale or not at all, every item comes on
         assert.deepEqual(positions(items), expected)
       },
     ),
-    { numRuns: 200 },
+    // A hang is found as such, and shrinking would hang again and again.
+    { numRuns: 200, endOnFailure: true },
   )
 })
 
