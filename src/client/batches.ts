@@ -27,7 +27,7 @@ export function encodeBatches(calls: Call[], inFlight: number, stamp: Stamp, sen
   const share = Math.ceil(inFlight / PIECE_SHARE)
   const size = Math.min(Math.max(share, PIECE_MIN), LIMITS.batchEnvelopes)
   for (const group of groupByService(calls)) {
-    if (LARGE_REPLIES.has(group[0]!.envelope.service))
+    if (LARGE_REPLIES.has(group[0]!.envelope.service) || group[0]!.alone)
       for (const call of group) encodePiece([call], stamp, send, refuse)
     else if (group.length <= size) encodePiece(group, stamp, send, refuse)
     else for (let i = 0; i < group.length; i += size) encodePiece(group.slice(i, i + size), stamp, send, refuse)
@@ -35,12 +35,14 @@ export function encodeBatches(calls: Call[], inFlight: number, stamp: Stamp, sen
 }
 
 function groupByService(calls: Call[]): Iterable<Call[]> {
-  const first = calls[0]?.envelope.service
-  if (calls.every((call) => call.envelope.service === first)) return [calls]
+  const first = calls[0]
+  if (calls.every((call) => call.envelope.service === first?.envelope.service && call.alone === first.alone))
+    return [calls]
   const groups = new Map<string, Call[]>()
   for (const call of calls) {
-    const group = groups.get(call.envelope.service)
-    if (group === undefined) groups.set(call.envelope.service, [call])
+    const key = `${call.alone} ${call.envelope.service}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [call])
     else group.push(call)
   }
   return groups.values()

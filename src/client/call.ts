@@ -11,6 +11,8 @@ export type Call = {
   /** The batch that it travels in, 0 when in none. */
   batch: number
   settled: boolean
+  /** It goes in a body of its own: the batch that it was in was refused as a whole, for one of its calls. */
+  alone: boolean
   /** Why the last attempt failed. */
   error: CallError | null
   resolve(data: Data): void

@@ -119,8 +119,10 @@ export class CallTable {
     if (Array.isArray(reply) && reply.length !== calls.length)
       return `${reply.length} replies to ${calls.length} requests`
     this.#batches.delete(number)
-    // One reply to a whole batch says that the batch itself was refused.
-    for (let i = 0; i < calls.length; i++) this.#answer(calls[i]!, number, Array.isArray(reply) ? reply[i] : reply, now)
+    if (!Array.isArray(reply) && calls.length > 1 && isFinal(reply)) this.#separate(calls, number)
+    else
+      for (let i = 0; i < calls.length; i++)
+        this.#answer(calls[i]!, number, Array.isArray(reply) ? reply[i] : reply, now)
     return null
   }
 
@@ -172,6 +174,19 @@ export class CallTable {
     const deadline = firstDeadline(calls)
     this.#batches.set(number, { calls, broker: this.#current, sentAt: now, dueAt, deadline, stale: false })
     this.#options.transmit(this.#current, number, body)
+  }
+
+  /**
+   * One refusal of a whole batch: something in it could not be read, and the calls beside it must not suffer for that. Each
+   * is asked again in a body of its own.
+   */
+  #separate(calls: readonly Call[], number: number): void {
+    for (const call of calls) {
+      if (call.settled || call.batch !== number) continue
+      call.alone = true
+      call.batch = 0
+      this.#gathered.push(call)
+    }
   }
 
   /** A reply's envelope to one call. */
@@ -242,3 +257,6 @@ export class CallTable {
     return jitter * Math.min(first * 2 ** Math.min(attempts, 10), LONGEST_WAIT_MS)
   }
 }
+
+const isFinal = (reply: unknown): boolean =>
+  isMap(reply) && isMap(reply.data) && errorIn(reply.data)?.retriable === false

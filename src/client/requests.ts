@@ -84,7 +84,17 @@ export function createRequests(
         // The two that are set on sending come first: behind the spread, V8 makes a slow object (1.5 µs against 0.07).
         const envelope = { service, id: id ?? nextUlid(Date.now()), data: { timestamp: 0, clock: 0, ...data } }
         const deadline = Math.min(now() + deadlineMs, Number.MAX_SAFE_INTEGER)
-        const call: Call = { envelope, deadline, attempts: 0, batch: 0, settled: false, error: null, resolve, reject }
+        const call: Call = {
+          envelope,
+          deadline,
+          attempts: 0,
+          batch: 0,
+          settled: false,
+          alone: false,
+          error: null,
+          resolve,
+          reject,
+        }
         if (signal !== undefined) cancelWith(signal, call)
         add(call)
       })

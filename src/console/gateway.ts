@@ -96,7 +96,9 @@ function createApp(log: Log): FastifyInstance {
   })
   app.server.maxConnections = connections
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const status = error.statusCode ?? 500
+    // Whoever goes away in the middle of a request makes an error that is nobody's fault here, and hears no answer.
+    const isGone = request.raw.destroyed && error.code === 'ECONNRESET'
+    const status = isGone ? 400 : (error.statusCode ?? 500)
     if (status >= 500 && !(error instanceof HttpError)) log.error({ err: error, url: request.url }, 'a request failed')
     const isOurs = error instanceof HttpError || status < 500
     return sendError(reply, status, isOurs ? error.message : 'a fault of the gateway; its log says more')

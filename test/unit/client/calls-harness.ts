@@ -37,7 +37,8 @@ export function start(brokers = 1) {
       if (reason instanceof CallError) outcome.error = reason
       outcome.times++
     }
-    const call: Call = { envelope, deadline, attempts: 0, batch: 0, settled: false, error: null, resolve, reject }
+    const begun = { attempts: 0, batch: 0, settled: false, alone: false, error: null }
+    const call: Call = { envelope, deadline, ...begun, resolve, reject }
     table.add(call)
     return outcome
   }

@@ -82,13 +82,45 @@ test('replies settle their calls in order, errors reject, the clock is merged', 
   assert.equal(table.pending, 0)
 })
 
-test('one error for a whole batch is every call’s', () => {
-  const { table, sent, add } = start()
-  const outcomes = [add('sum'), add('sum')]
+test('when a batch is refused as a whole each of its calls is asked alone, and only the wrong one fails', () => {
+  const { table, sent, add, reply } = start()
+  const outcomes = [add('sum'), add('sum', { wrong: true }), add('sum')]
   table.flush(0)
-  const data = { status: 'erro', message: 'old style' }
-  table.receive(0, sent[0]!.batch, encode({ service: '', data }), 1)
-  for (const { error } of outcomes) assert.deepEqual([error?.code, error?.description], ['internal', 'old style'])
+  const whole = { status: 'erro', code: 'bad_request', description: 'a text is not UTF-8', retriable: false }
+  table.receive(0, sent[0]!.batch, encode({ service: '', data: whole }), 1)
+  assert.deepEqual(
+    outcomes.map(({ times }) => times),
+    [0, 0, 0],
+  )
+  add('sum')
+  table.sweep(50)
+  assert.deepEqual(
+    sent.slice(1).map(({ array, envelopes }) => [array, envelopes.map(({ id }) => id).join()]),
+    [
+      [false, 'id-1'],
+      [false, 'id-2'],
+      [false, 'id-3'],
+      [false, 'id-4'],
+    ],
+  )
+  for (const one of sent.slice(1)) reply(one, ({ data }) => (data.wrong === true ? whole : { status: 'OK' }), 60)
+  assert.deepEqual(
+    outcomes.map(({ data, error, times }) => [data?.status, error?.code, times]),
+    [
+      ['OK', undefined, 1],
+      [undefined, 'bad_request', 1],
+      ['OK', undefined, 1],
+    ],
+  )
+  assert.equal(table.pending, 0)
+})
+
+test('a refusal of a whole batch that is retriable is every call’s', () => {
+  const { table, sent, add } = start()
+  const outcomes = [add('sum', {}, 10), add('sum', {}, 10)]
+  table.flush(0)
+  table.receive(0, sent[0]!.batch, encode({ service: '', data: unavailable() }), 1)
+  for (const { error } of outcomes) assert.equal(error?.code, 'unavailable')
 })
 
 test('replies that make no sense are reported and leave the calls waiting', () => {

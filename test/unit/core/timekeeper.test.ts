@@ -168,6 +168,25 @@ test('a correction that is lost comes again in the next round, and does not coun
   )
 })
 
+test('a correction of an older round, or of another than the coordinator, is ignored', () => {
+  const all = createServers({ 1: {}, 2: {}, 3: {} })
+  all.view(1, [1, 2, 3])
+  all.run(5000)
+  const before = all.status(2)
+  const view = { number: 1, nonce: 'n1' }
+  const say = (rank: number, round: number): void => {
+    const from = { rank: rank as Rank, instance: `i${rank}` as Instance, clock: 0 }
+    const message = { type: 'correct', view, round, goal: 5000, epoch: 0, half: 0, ppm: 0, since: EPOCH } as const
+    all.give(2, { type: 'message', from, message })
+  }
+  say(1, before.round - 1)
+  say(1, before.round)
+  say(3, before.round + 1)
+  assert.deepEqual(all.status(2), before)
+  say(1, before.round + 1)
+  assert.equal(all.status(2).rawOffsetMs, -5000)
+})
+
 test('a newcomer, or one whose clock was set, is told the time; the others do not move', () => {
   const all = createServers({ 1: {}, 2: {}, 3: { skewMs: 3000 } })
   all.view(1, [1, 2])
