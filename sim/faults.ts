@@ -2,9 +2,9 @@
 import { cloneDisk, createDisk, damageDisk } from './disk.ts'
 import { cutLinks } from './network.ts'
 import { type Cluster, crashServer, feed, isUp, restartLater, type SimServer, startServer } from './server.ts'
-import { split, watchSplits } from './split.ts'
+import { isWatched, split, watchSplits } from './split.ts'
 import { PLANNED, type Planned } from './weather.ts'
-import { countFault, note, type World } from './world.ts'
+import { countFault, note } from './world.ts'
 
 /** Every kind of fault there is: in a thousand seeds each must have happened. */
 export const FAULT_KINDS: readonly string[] = [
@@ -45,12 +45,8 @@ export function unleash(cluster: Cluster): void {
     }
     plan()
   }
-  if (isAllSplits(world)) watchSplits(cluster)
+  if (isWatched(world)) watchSplits(cluster)
 }
-
-/** Only two servers that do not hear each other, and processes that end and start again. */
-const isAllSplits = ({ weather }: World): boolean =>
-  weather.every.split !== undefined && Object.keys(weather.every).every((kind) => ['split', 'kill'].includes(kind))
 
 const wanted = (cluster: Cluster): SimServer[] => cluster.servers.filter((server) => server.wanted)
 

@@ -4,7 +4,7 @@
  */
 import { cutLinks } from './network.ts'
 import { type Cluster, crashServer, restartLater, type SimServer } from './server.ts'
-import { countFault } from './world.ts'
+import { countFault, type World } from './world.ts'
 
 const LOOK_MS = 500
 /** When nothing else has been wrong for so many looks, the order must have gone on in the last of them. */
@@ -22,7 +22,10 @@ export function split(cluster: Cluster): void {
   const other = random.pick(wanted(cluster).filter((server) => server !== one))
   // A second one at the same time may leave no quorum that hears each other.
   if (world.cuts.size > 0) return
-  cutLinks(world, one.name, [other.name], random.chance(0.6), 'split', world.weather.split)
+  // One that joins is let in when all hear it; what it does not hear it notices only then, again and again: not promised.
+  const mayJoin = isWatched(world) && world.weather.every.kill !== undefined
+  if (isWatched(world) && wanted(cluster).some((server) => !server.replica?.active)) return
+  cutLinks(world, one.name, [other.name], random.chance(0.6) || mayJoin, 'split', world.weather.split)
   if (world.weather.every.kill === undefined || random.chance(0.5)) return
   // One that hears both starts again before anybody knows of the split: the others make a view without it.
   const third = random.pick(wanted(cluster).filter((server) => server !== one && server !== other))
@@ -33,6 +36,10 @@ export function split(cluster: Cluster): void {
     restartLater(cluster, third)
   })
 }
+
+/** Only two servers that do not hear each other, and processes that end and start again: then the order must go on. */
+export const isWatched = ({ weather }: World): boolean =>
+  weather.every.split !== undefined && Object.keys(weather.every).every((kind) => ['split', 'kill'].includes(kind))
 
 /** Looks, for as long as the weather lasts, whether the order goes on while two servers are split. */
 export function watchSplits(cluster: Cluster): void {
