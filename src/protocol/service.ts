@@ -2,7 +2,7 @@
  * The contract of a service: one object, one file. The core orders and applies its events without knowing any of them.
  */
 import type { Data } from './envelope.ts'
-import { type ErrorCode, type Refusal, refuse } from './errors.ts'
+import { type ErrorCode, quote, type Refusal, refuse } from './errors.ts'
 
 /**
  * How a request is answered:
@@ -53,9 +53,17 @@ export type Schema<Input = unknown, Output = unknown> = {
 export type InputOf<S extends Schema> = S['_zod']['input']
 export type OutputOf<S extends Schema> = S['_zod']['output']
 
-/** Checks a request against a service's schema. An issue may carry one of our codes as `params.code`. */
+/**
+ * Checks a request against a service's schema. An issue may carry one of our codes as `params.code`. Never throws, though
+ * the schema of a plug-in may, by a transform that does or a check that is asynchronous.
+ */
 export function checkRequest(schema: Schema, data: Data): { request: Data } | Refused {
-  const result = schema.safeParse(data)
+  let result: ReturnType<Schema['safeParse']>
+  try {
+    result = schema.safeParse(data)
+  } catch (error) {
+    return { refusal: refuse('internal', `the schema failed: ${firstLine(error)}`) }
+  }
   if (result.success) return { request: result.data as Data }
   const issues = result.error.issues as readonly Issue[]
   const issue = issues.find((one) => one.params?.code !== undefined) ?? issues[0]
@@ -64,6 +72,12 @@ export function checkRequest(schema: Schema, data: Data): { request: Data } | Re
   return {
     refusal: refuse(params?.code ?? 'bad_request', message.startsWith(field) ? message : `${field}: ${message}`),
   }
+}
+
+/** What went wrong, in one line. Never throws, whatever was thrown. */
+export function firstLine(error: unknown): string {
+  const said = error instanceof Error ? error.message : error
+  return (typeof said === 'string' ? said : quote(said)).split('\n')[0]!
 }
 
 type Issue = { path: readonly PropertyKey[]; message: string; params?: { code?: ErrorCode } }

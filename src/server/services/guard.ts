@@ -7,8 +7,8 @@ import { encode } from '../../protocol/codec.ts'
 import { type Data, isMap } from '../../protocol/envelope.ts'
 import { ERROR_CODES, type ErrorCode, type Refusal, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import type { Answer, Prepared, Service, WriteService } from '../../protocol/service.ts'
-import { firstLine } from './plugins.ts'
+import { type Answer, firstLine, type Prepared, type Service, type WriteService } from '../../protocol/service.ts'
+import { returned } from './plugins.ts'
 
 /** Fields of a public line that are not the service's. */
 const RESERVED = ['n', 'clock', 'origin', 'seq', 'id', 'time', 'log', 'skipped']
@@ -30,12 +30,13 @@ export function guard<State>(service: Service<unknown>, stateOf: (state: State) 
   if (service.ack === 'stateless')
     return {
       ...service,
-      answer: (request, host) => trying(name, () => readAnswer(service.answer(request, host))) as { data: Data },
+      answer: (request, host) =>
+        trying(name, () => readAnswer(returned(service.answer(request, host)))) as { data: Data },
     }
   if (service.ack === 'read')
     return {
       ...service,
-      read: (request, state) => trying(name, () => readAnswer(service.read(request, stateOf(state)))),
+      read: (request, state) => trying(name, () => readAnswer(returned(service.read(request, stateOf(state))))),
     }
   return { ...service, ...guardWrites(service, stateOf) }
 }
@@ -47,7 +48,7 @@ function guardWrites<State>(service: WriteService<unknown>, stateOf: (state: Sta
     name,
     prepare: (request, state) =>
       trying(name, () => {
-        const prepared = readPrepared(service.prepare(request, stateOf(state)))
+        const prepared = readPrepared(returned(service.prepare(request, stateOf(state))))
         // Told to subscribers later, when nobody can be refused any more.
         if ('body' in prepared) checkPublication(service, prepared.body)
         return prepared
@@ -72,7 +73,7 @@ function trying<T>(name: string, work: () => T): T | { refusal: Refusal } {
  */
 function applying(apply: () => unknown): ErrorCode | null {
   try {
-    const code = apply() ?? null
+    const code = returned(apply()) ?? null
     return code === null || isCode(code) ? code : 'internal'
   } catch {
     return 'internal'
@@ -81,7 +82,8 @@ function applying(apply: () => unknown): ErrorCode | null {
 
 function wordsFor(code: ErrorCode, describe: () => unknown): string {
   try {
-    return String(describe())
+    const words = returned(describe())
+    return typeof words === 'string' ? words : code
   } catch {
     return code
   }
@@ -124,8 +126,8 @@ function refusalIn(said: unknown): Refusal | null {
 
 function checkPublication({ publication }: WriteService<unknown>, body: Data): void {
   if (publication === undefined) return
-  if (typeof publication.topic(body) !== 'string') throw new Error('publication.topic must return text')
-  const map = publication.map(body)
+  if (typeof returned(publication.topic(body)) !== 'string') throw new Error('publication.topic must return text')
+  const map = returned(publication.map(body))
   if (!isMap(map)) throw new Error('publication.map must return a map')
   encode(map)
 }

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { isMap } from '../../protocol/envelope.ts'
 import { quote } from '../../protocol/errors.ts'
 import { type Module, PluginError } from '../../protocol/plugin.ts'
-import type { Service } from '../../protocol/service.ts'
+import { firstLine, type Service } from '../../protocol/service.ts'
 import { KIT } from './kit.ts'
 
 export type Plugin = {
@@ -99,7 +99,7 @@ function readPlugin({ file, sha256, exports }: Module): Plugin {
     )
   let made: unknown
   try {
-    made = exports.plugin(KIT)
+    made = returned(exports.plugin(KIT))
   } catch (error) {
     throw new PluginError(`${file}: plugin failed: ${firstLine(error)}`)
   }
@@ -110,6 +110,7 @@ function readPlugin({ file, sha256, exports }: Module): Plugin {
   }
   const { services, create = () => null } = checked.data
   try {
+    if (returned(create()) instanceof Promise) throw new Error('it must not be asynchronous')
     JSON.stringify(create())
   } catch (error) {
     throw new PluginError(`${file}: plugin.create: it must return a JSON value: ${firstLine(error)}`)
@@ -117,5 +118,11 @@ function readPlugin({ file, sha256, exports }: Module): Plugin {
   return { name: file.replace(/\.\w+$/, ''), file, sha256, services: services as Service<unknown>[], create }
 }
 
-export const firstLine = (error: unknown): string =>
-  String(error instanceof Error ? error.message : error).split('\n')[0]!
+/**
+ * What a plug-in's function returned. It must not be a promise, and nobody waits for one; but one that is rejected and
+ * that nobody looks at would end the server.
+ */
+export function returned<T>(value: T): T {
+  if (value instanceof Promise) value.catch(() => {})
+  return value
+}

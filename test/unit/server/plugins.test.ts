@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Data } from '../../../src/protocol/envelope.ts'
+import type { ErrorCode } from '../../../src/protocol/errors.ts'
 import { PluginError } from '../../../src/protocol/plugin.ts'
-import type { Service } from '../../../src/protocol/service.ts'
+import { checkRequest, type Service } from '../../../src/protocol/service.ts'
 import { createApplication, NO_HOST, type State } from '../../../src/server/services/index.ts'
 import type { Kit } from '../../../src/server/services/kit.ts'
 
@@ -87,7 +88,12 @@ test('services that share a file share their apply', () => {
 })
 
 /** What the service `own` of a plug-in says, and the state of the application. */
-function run(plugin: Define): { ask(request?: Data): unknown; apply(body?: Data): unknown; state: State } {
+function run(plugin: Define): {
+  ask(request?: Data): unknown
+  apply(body?: Data): unknown
+  describe(code: ErrorCode): unknown
+  state: State
+} {
   const app = createApplication(NO_HOST, [moduleOf(plugin)])
   const state = app.create()
   const service: Service<State> = app.services.get('own')!
@@ -97,6 +103,7 @@ function run(plugin: Define): { ask(request?: Data): unknown; apply(body?: Data)
       if (service.ack === 'stateless') return service.answer(request, NO_HOST)
       return service.ack === 'read' ? service.read(request, state) : service.prepare(request, state)
     },
+    describe: (code) => app.folds.get('owns')!.describe!(code, {}),
     apply: (body = {}) => app.folds.get('owns')!.apply!({ time: 1, clock: 1, body }, state),
   }
 }
@@ -128,6 +135,60 @@ for (const [what, plugin, words] of mistakes)
     assert.equal(refusal.code, 'internal')
     assert.match(refusal.description, words)
   })
+
+const badSchemas: [what: string, schema: (z: Kit['z']) => unknown, words: RegExp][] = [
+  ['throws', (z) => z.object({ x: z.unknown().transform(() => assert.fail('broken')) }), /^the schema failed: broken$/],
+  ['is asynchronous', (z) => z.object({ x: z.unknown().refine(async () => true) }), /^the schema failed: .*Promise/],
+  [
+    'throws what is no text',
+    (z) =>
+      z.object({
+        x: z.unknown().transform(() => {
+          throw Object.create(null)
+        }),
+      }),
+    /^the schema failed: /,
+  ],
+]
+
+for (const [what, schema, words] of badSchemas)
+  test(`a schema that ${what} is an internal error to the caller`, () => {
+    const define: Define = (kit) => stateless({ schema: schema(kit.z) })(kit)
+    const service = createApplication(NO_HOST, [moduleOf(define)]).services.get('own')!
+    const { refusal } = checkRequest(service.schema, { x: 1 }) as { refusal: { code: string; description: string } }
+    assert.equal(refusal.code, 'internal')
+    assert.match(refusal.description, words)
+  })
+
+test('no promise that a plug-in makes and breaks is left to end the server', async () => {
+  const later = async (): Promise<never> => assert.fail('later')
+  const left: unknown[] = []
+  const onLeft = (reason: unknown): void => void left.push(reason)
+  process.on('unhandledRejection', onLeft)
+  try {
+    run(stateless({ answer: later })).ask()
+    run(({ z }) => ({
+      services: [{ name: 'own', summary: 'Is mine.', schema: z.object({}), ack: 'read', read: later }],
+    })).ask()
+    run(writing({ prepare: later })).ask()
+    run(writing({ publication: { topic: later, map: later } })).ask()
+    run(writing({ publication: { topic: () => 'x', map: later } })).ask()
+    const { apply, describe } = run(writing({ apply: later, describe: later }))
+    assert.equal(apply(), 'internal')
+    assert.equal(describe('internal'), 'internal')
+    assert.throws(() => createApplication(NO_HOST, [moduleOf(later)]), PluginError)
+    assert.throws(
+      () => createApplication(NO_HOST, [moduleOf(writing({}, later))]),
+      /plugin\.create: it must return a JSON value: it must not be/,
+    )
+    // Node tells of them after the turn in which they are broken.
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+  } finally {
+    process.off('unhandledRejection', onLeft)
+  }
+  assert.deepEqual(left, [])
+})
 
 test('a plug-in may refuse, with a code of the protocol', () => {
   const answer = () => ({ refusal: { code: 'not_found', description: 'no' } })
