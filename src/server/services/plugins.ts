@@ -3,6 +3,7 @@
  * `{ services, create? }`. What it returns is checked here, with errors that name file and field; what its functions
  * return later is checked in guard.ts.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { isMap } from '../../protocol/envelope.ts'
 import { quote } from '../../protocol/errors.ts'
@@ -110,12 +111,33 @@ function readPlugin({ file, sha256, exports }: Module): Plugin {
   }
   const { services, create = () => null } = checked.data
   try {
-    if (returned(create()) instanceof Promise) throw new Error('it must not be asynchronous')
-    JSON.stringify(create())
+    checkState(returned(create()))
   } catch (error) {
     throw new PluginError(`${file}: plugin.create: it must return a JSON value: ${firstLine(error)}`)
   }
   return { name: file.replace(/\.\w+$/, ''), file, sha256, services: services as Service<unknown>[], create }
+}
+
+/** A Map, a Date or NaN would come back from a snapshot as something else, and then servers would decide differently. */
+function checkState(state: unknown): void {
+  if (state instanceof Promise) throw new Error('it must not be asynchronous')
+  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(state ?? null)), state ?? null))
+    throw new Error('it would not be the same after it was saved and read back')
+}
+
+/**
+ * A plug-in's state as it is saved: a JSON value of its own, so that nothing changes under whoever writes it.
+ * @throws {PluginError} when `apply` has put something into it that JSON has not: a server that went on without saving it
+ * would decide differently after its next start
+ */
+export function copyState({ file }: Plugin, state: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(state ?? null))
+  } catch (error) {
+    throw new PluginError(
+      `${file}: the state cannot be saved: ${firstLine(error)}; correct what apply puts there, on all servers`,
+    )
+  }
 }
 
 /**
