@@ -64,7 +64,7 @@ export function cutPower(disk: Disk, random: Random): string[] {
   ]
 }
 
-export const DAMAGED_PARTS = ['journal', 'public file', 'server.json', 'registry.json'] as const
+const DAMAGED_PARTS = ['journal', 'public file', 'server.json', 'registry.json'] as const
 
 /**
  * Damages something that was durable.

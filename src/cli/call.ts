@@ -6,9 +6,12 @@ import { isMap } from '../protocol/envelope.ts'
 import { checkRequest } from '../protocol/service.ts'
 import { EXIT, Failure } from './failure.ts'
 import { inOrder, type KnownService, knownService, readWords, serviceNames, usageOf } from './fields.ts'
+import { secondsBetween } from './numbers.ts'
 import { printJson, printTable } from './output.ts'
 import { printReply } from './reply.ts'
 import { withClient } from './session.ts'
+
+const DAY_SECONDS = 86_400
 
 type Options = { data?: Data; id?: string; deadline?: number; json?: true }
 
@@ -34,7 +37,7 @@ export function addCall(program: Command): void {
     .argument('[values...]', 'its fields in order, or field=value')
     .option('--data <json>', 'fields as a JSON object; values given beside it win', readData)
     .option('--id <id>', 'idempotency key (default: a new one)')
-    .option('--deadline <seconds>', 'how long to try (default: 15)', readSeconds)
+    .option('--deadline <seconds>', 'how long to try (default: 15)', secondsBetween(0.001, DAY_SECONDS))
     .option('--json', 'for programs: the whole data of the reply')
     .addHelpText('after', HELP)
     .action(async (service: string | undefined, words: string[], options: Options) => {
@@ -99,11 +102,4 @@ function readData(text: string): Data {
   }
   if (!isMap(data)) throw new InvalidArgumentError('it must be a JSON object, as {"a": 1}.')
   return data
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text)
-  if (text.trim() === '' || !(seconds > 0 && seconds <= 86_400))
-    throw new InvalidArgumentError('it must be a number of seconds above 0, as 0.5.')
-  return seconds
 }

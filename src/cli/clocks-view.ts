@@ -72,11 +72,15 @@ export function plotCourses(
   if (drawn.length === 0) return []
   const seconds = drawn.flatMap(({ points }) => points.map(([at]) => at))
   const [from, to] = [Math.min(...seconds), Math.max(...seconds)]
+  const [low, high] = offsetRange(drawn)
   const text = plot(
     drawn.map(({ points }) => points),
     {
       ...{ width, height, title: 'corrected clocks against the agreed time, ms, over seconds' },
       ...(colours && { color: drawn.map((_, index) => COLOURS[index % COLOURS.length]!) }),
+      yRange: [low, high],
+      // The library would write one of the values that a line stands for, and the clocks seem to meet at 167.
+      customYAxisTicks: [...new Set([low, 0, high])],
       customXAxisTicks: Array.from({ length: TICKS }, (_, i) => from + ((to - from) * i) / (TICKS - 1)),
       legend: { position: 'bottom', series: drawn.map(({ name }) => escapeControls(name)) },
       formatter: (value, { axis }) => (axis === 'x' ? Math.round(value) : Number(value.toPrecision(3))),
@@ -84,4 +88,11 @@ export function plotCourses(
   )
   const lines = text.split('\n').map((line) => line.trimEnd())
   return lines.filter((line) => line !== '')
+}
+
+/** The least and the largest offset, with the agreed time (0) in between; never a range without height. */
+function offsetRange(courses: readonly Course[]): [low: number, high: number] {
+  const offsets = courses.flatMap(({ points }) => points.map(([, offset]) => offset))
+  const [low, high] = [Math.min(0, ...offsets), Math.max(0, ...offsets)]
+  return low === high ? [-1, 1] : [low, high]
 }

@@ -7,9 +7,9 @@ import { escapeControls } from '../platform/pretty.ts'
 import { type Clocks, readClocks } from './clocks-read.ts'
 import { type Course, describeClocks, follow, plotCourses } from './clocks-view.ts'
 import { Failure } from './failure.ts'
+import { readInterval } from './numbers.ts'
 import { print, printJson, printJsonLine } from './output.ts'
 import { openScreen, type Screen } from './screen.ts'
-import { readSeconds } from './seconds.ts'
 
 type Options = { watch?: number | true; json?: true }
 
@@ -32,7 +32,7 @@ export function addClocks(program: Command): void {
   program
     .command('clocks')
     .description('Show the clocks of all processes: Lamport time, physical offsets, coordinator.')
-    .option('-w, --watch [seconds]', 'again and again until Ctrl-C, with a plot (default: every second)', readSeconds)
+    .option('-w, --watch [seconds]', 'again and again until Ctrl-C, with a plot (default: every second)', readInterval)
     .option('--json', 'for programs; with --watch one line each time')
     .addHelpText('after', HELP)
     .action(async ({ watch, json }: Options) => {

@@ -1,6 +1,7 @@
 /** Following what is being said: one channel, all of them, or what is said to a user. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CallError, type Client, type Data, type Subscription } from '../client/client.ts'
+import { endedBy, pause } from '../client/waiting.ts'
 import { loadConfig } from '../platform/config.ts'
 import { Failure } from './failure.ts'
 import { say } from './output.ts'
@@ -42,8 +43,7 @@ const LOOK_MS = 2000
 export async function followAll(follow: Follow): Promise<void> {
   const { client, signal } = follow
   const followed = new Set<string>()
-  const ended = new AbortController()
-  signal.addEventListener('abort', () => ended.abort(signal.reason))
+  const ended = endedBy(signal)
   let failure: unknown = null
   const add = (channel: string, from: From): Promise<void> =>
     new Promise((resolve) => {
@@ -60,7 +60,7 @@ export async function followAll(follow: Follow): Promise<void> {
   await Promise.all((await channelsOf(client)).map((channel) => add(channel, follow.from)))
   if (!ended.signal.aborted) follow.onReady()
   while (!ended.signal.aborted) {
-    await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {})
+    await pause(LOOK_MS, ended.signal)
     if (ended.signal.aborted) break
     for (const channel of await channelsOrNone(client)) if (!followed.has(channel)) void add(channel, 0)
   }

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { LIMITS } from '../protocol/limits.ts'
 import { describeEvent } from './events.ts'
 import { EXIT, Failure } from './failure.ts'
+import { wholeBetween } from './numbers.ts'
 import { print, printJson, say } from './output.ts'
 import { request } from './session.ts'
 
@@ -25,7 +26,12 @@ export function addHistory(program: Command): void {
     .argument('[channel]')
     .option('-u, --user <name>', 'direct messages to and from this user')
     .option('--with <name>', 'with --user: only those between the two')
-    .option('-n, --limit <number>', `at most so many, 1 to ${LIMITS.historyItems}`, readLimit, 20)
+    .option(
+      '-n, --limit <number>',
+      `at most so many, 1 to ${LIMITS.historyItems}`,
+      wholeBetween(1, LIMITS.historyItems),
+      20,
+    )
     .option('--before <position>', 'the newest before this position', readPosition)
     .option('--after <position>', 'the oldest after this position', readPosition)
     .option('--json', 'for programs: {"items": […], "next": …}')
@@ -39,13 +45,6 @@ export function addHistory(program: Command): void {
       else if (items.length === 0) say('nothing was said there')
       else for (const item of items) print(describeEvent(item))
     })
-}
-
-function readLimit(text: string): number {
-  const number = Number(text)
-  if (!/^\d{1,4}$/.test(text) || number < 1 || number > LIMITS.historyItems)
-    throw new InvalidArgumentError(`it must be a whole number from 1 to ${LIMITS.historyItems}.`)
-  return number
 }
 
 /** A place in the order of all events. */

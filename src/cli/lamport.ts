@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { escapeControls } from '../platform/pretty.ts'
 import { EXIT, Failure } from './failure.ts'
 import { createLamportChecker, type LamportChecker, type LamportReport, type LogRecord } from './lamport-check.ts'
+import { wholeBetween } from './numbers.ts'
 import { print, printJson, printTable } from './output.ts'
 
 type Options = { least: number; json?: true }
@@ -34,7 +35,7 @@ export function addLamport(program: Command): void {
     .command('lamport')
     .description("Check Lamport's rule over the logs of all processes of a run.")
     .argument('<file...>', 'logs, one record of JSON a line; - for standard input')
-    .option('--least <number>', 'messages that each kind of link must have had', readLeast, LEAST)
+    .option('--least <number>', 'messages that each kind of link must have had', wholeBetween(0, 1e9), LEAST)
     .option('--json', 'for programs')
     .addHelpText('after', HELP)
     .action(async (files: string[], { least, json }: Options) => {
@@ -50,11 +51,6 @@ export function addLamport(program: Command): void {
       else show(report)
       process.exitCode = report.violations.length === 0 ? EXIT.ok : EXIT.failed
     })
-}
-
-function readLeast(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it is a whole number')
-  return Number(text)
 }
 
 /** As `docker compose logs` writes it: the container in front, and what a terminal would obey, also into a file. */

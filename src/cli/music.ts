@@ -1,10 +1,15 @@
 /** Music for people: `catalog`, `play`, `plays`, `top`. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Client, Data } from '../client/client.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { Failure } from './failure.ts'
+import { wholeBetween } from './numbers.ts'
 import { print, printJson, printTable, say } from './output.ts'
 import { timeOf } from './reply.ts'
 import { defaultUser, withClient } from './session.ts'
+
+/** As servers take them. */
+const readLimit = wholeBetween(1, LIMITS.historyItems)
 
 type Options = { user: string; genre?: string; limit?: number; json?: true }
 
@@ -83,7 +88,7 @@ function addTop(program: Command): void {
   program
     .command('top')
     .description('The most played tracks.')
-    .option('-n, --limit <number>', 'at most so many', readLimit, 10)
+    .option('-n, --limit <number>', 'at most so many', wholeBetween(1, 100), 10)
     .option(...JSON_OPTION)
     .addHelpText('after', '\nExamples:\n  npx compasso top\n  npx compasso top --limit 3 --json')
     .action(async ({ limit, json }: Options) => {
@@ -137,9 +142,4 @@ export async function findTrack(client: Client, text: string): Promise<Data> {
   if (names.length === 0) throw new Failure(`no track has ${JSON.stringify(text)} — npx compasso catalog lists them`)
   const more = found.length > SHOWN ? ', …' : ''
   throw new Failure(`several tracks have ${JSON.stringify(text)}: ${names.join(', ')}${more} — give the id`)
-}
-
-function readLimit(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('it must be a whole number from 1.')
-  return Number(text)
 }

@@ -29,7 +29,7 @@ export function printReply(data: Data): void {
 const isListOfMaps = (value: unknown): value is Data[] => Array.isArray(value) && value.length > 0 && value.every(isMap)
 
 /** A column for each field that one of them has. */
-export function printMaps(maps: readonly Data[]): void {
+function printMaps(maps: readonly Data[]): void {
   const columns = [...new Set(maps.flatMap((map) => Object.keys(map)))]
   printTable(
     columns,

@@ -27,7 +27,7 @@ export function leave(code: number): never {
 }
 
 /** What a prompt or a progress bar may have changed. */
-export function restoreTerminal(): void {
+function restoreTerminal(): void {
   if (process.stdin.isTTY) process.stdin.setRawMode(false)
   if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR)
 }

@@ -5,8 +5,8 @@ import { loadConfig } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
 import { furthest, type RefStatus, type Row, readStatus, stateOf } from './cluster-status.ts'
 import { Failure } from './failure.ts'
+import { readInterval } from './numbers.ts'
 import { print, printJson, printJsonLine, printTable } from './output.ts'
-import { readSeconds } from './seconds.ts'
 
 type Options = { watch?: number | true; json?: true }
 
@@ -27,7 +27,7 @@ export function addStatus(program: Command): void {
   program
     .command('status')
     .description('Ask ref and every server: rank, origin, view, position, digest, who is behind.')
-    .option('-w, --watch [seconds]', 'again and again until Ctrl-C (default: every second)', readSeconds)
+    .option('-w, --watch [seconds]', 'again and again until Ctrl-C (default: every second)', readInterval)
     .option('--json', 'for programs; with --watch one line each time')
     .addHelpText('after', HELP)
     .action(async ({ watch, json }: Options) => {

@@ -3,12 +3,12 @@
  * subscribes to up to three, and then for ever picks a channel and sends ten messages to it, now and then one to another
  * user, and plays a track. It shows what it receives. Whatever fails is tried again.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../platform/log.ts'
 import { readTimestamp } from '../protocol/envelope.ts'
 import { createListener } from './bot-music.ts'
 import { CallError, type Client, type Data } from './client.ts'
 import { pick, type Random, randomChannel, randomText, sample } from './names.ts'
+import { pause } from './waiting.ts'
 
 export type BotOptions = {
   client: Client
@@ -52,7 +52,7 @@ export async function runBot(options: BotOptions): Promise<void> {
       subscribed.add(channel)
       void listen(options, channel, show)
     }
-    if (channels.length === 0) await rest(RETRY_MS, signal)
+    if (channels.length === 0) await pause(RETRY_MS, signal)
     else await chat(options, pick(channels, options.random))
     if (options.random() < 1 / DIRECT_ROUNDS) await writeToSomebody(options)
     if (options.random() < 1 / MUSIC_ROUNDS) await listenToMusic()
@@ -67,11 +67,11 @@ async function chat(options: BotOptions, channel: string): Promise<void> {
     const message = randomText(random)
     const reply = await insist(options, 'publish', { user: name, channel, message })
     if (reply === null) {
-      await rest(RETRY_MS, signal)
+      await pause(RETRY_MS, signal)
       return
     }
     log.debug({ channel, message }, 'published')
-    await rest(1000 / rate, signal)
+    await pause(1000 / rate, signal)
   }
   log.info({ channel, messages: sent }, 'published')
 }
@@ -110,7 +110,7 @@ async function insist(options: BotOptions, service: string, data: Data): Promise
       const { code, description } = error
       log.warn({ service, code, description }, error.retriable ? 'no answer yet, trying again' : 'refused')
       if (!error.retriable) return null
-      await rest(RETRY_MS, signal)
+      await pause(RETRY_MS, signal)
     }
   }
   return null
@@ -149,5 +149,3 @@ function namesIn(reply: Data | null, field: string): string[] {
   const names = reply?.[field]
   return Array.isArray(names) ? names.filter((name): name is string => typeof name === 'string') : []
 }
-
-const rest = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {})

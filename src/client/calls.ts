@@ -11,14 +11,12 @@
  */
 
 import type { Clock } from '../core/lamport.ts'
-import { Pace } from '../core/pace.ts'
 import { decode } from '../protocol/codec.ts'
 import { isMap } from '../protocol/envelope.ts'
 import { encodeBatches } from './batches.ts'
 import { type Batch, type Call, firstDeadline } from './call.ts'
 import { CallError, errorIn } from './error.ts'
-
-type Heard = { repliedAt: number; answeredSentAt: number; pace: Pace }
+import { createHearing, type Hearing, hearReply, isOverdue, isSilent, SILENT_MS } from './hearing.ts'
 
 export type CallTableOptions = {
   clock: Clock
@@ -35,18 +33,14 @@ export type CallTableOptions = {
 }
 
 /** A first reply is waited for this long; later ones twice as long each time. */
-const FIRST_WAIT_MS = 500
+const FIRST_WAIT_MS = SILENT_MS
 const LONGEST_WAIT_MS = 2000
 /** After a retriable refusal. */
 const FIRST_PAUSE_MS = 100
-/** A batch is overtaken when one that was sent this much later is answered. */
-const OVERTAKEN_MS = 100
-/** Sent again after this even if neither overtaken nor silent. */
-const PATIENCE_MS = 4000
 
 export class CallTable {
   readonly #options: CallTableOptions
-  readonly #brokers: Heard[]
+  readonly #brokers: Hearing[]
   /** By number, in the order they were sent. */
   readonly #batches = new Map<number, Batch>()
   /** To go with the next flush. */
@@ -59,11 +53,7 @@ export class CallTable {
 
   constructor(options: CallTableOptions) {
     this.#options = options
-    this.#brokers = Array.from({ length: options.brokers }, () => ({
-      repliedAt: 0,
-      answeredSentAt: 0,
-      pace: new Pace(),
-    }))
+    this.#brokers = Array.from({ length: options.brokers }, createHearing)
   }
 
   /** Calls that wait for their reply. */
@@ -112,8 +102,7 @@ export class CallTable {
     const batch = this.#batches.get(number)
     // The reply to an attempt after another has been answered.
     if (batch === undefined) return null
-    broker.answeredSentAt = Math.max(broker.answeredSentAt, batch.sentAt)
-    broker.pace.answered(now - batch.sentAt, now)
+    hearReply(broker, batch.sentAt, now)
     const { calls } = batch
     const reply = decode(body)
     if (Array.isArray(reply) && reply.length !== calls.length)
@@ -130,7 +119,8 @@ export class CallTable {
   sweep(now: number): void {
     for (const [number, batch] of this.#batches) {
       if (now >= batch.deadline) this.#expire(batch, now)
-      if (now >= batch.dueAt && !batch.stale && this.#isOverdue(batch, now)) this.#resend(batch, number, now)
+      if (now >= batch.dueAt && !batch.stale && isOverdue(this.#brokers[batch.broker]!, batch.sentAt, now))
+        this.#resend(batch, number, now)
       if (batch.deadline === Infinity || (batch.stale && batch.calls.every((call) => call.settled)))
         this.#batches.delete(number)
     }
@@ -230,18 +220,9 @@ export class CallTable {
     batch.deadline = firstDeadline(batch.calls)
   }
 
-  #isOverdue(batch: Batch, now: number): boolean {
-    const { repliedAt, answeredSentAt, pace } = this.#brokers[batch.broker]!
-    const usual = pace.ms(now)
-    if (now - repliedAt >= FIRST_WAIT_MS + usual) return true
-    if (answeredSentAt >= batch.sentAt + Math.max(OVERTAKEN_MS, usual)) return true
-    return now - batch.sentAt >= Math.max(PATIENCE_MS, 2 * usual)
-  }
-
   #resend(batch: Batch, number: number, now: number): void {
     batch.stale = true
-    const silent = now - this.#brokers[batch.broker]!.repliedAt >= FIRST_WAIT_MS
-    if (silent && batch.broker === this.#current && this.#brokers.length > 1) {
+    if (isSilent(this.#brokers[batch.broker]!, now) && batch.broker === this.#current && this.#brokers.length > 1) {
       this.#current = (this.#current + 1) % this.#brokers.length
       this.#options.onFailover?.(batch.broker, this.#current)
     }

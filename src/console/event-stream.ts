@@ -2,8 +2,9 @@
  * One reader of a feed: writes what comes after its position, in order, each once, and never more than it takes. While it
  * does not take anything nothing is held for it but what its socket has.
  */
+import { pause } from '../client/waiting.ts'
+import { isDoneWithin } from './done-within.ts'
 import { type Feed, itemOf, type Open } from './feeds.ts'
-import { isDoneWithin, pause } from './pause.ts'
 
 /** Where events go: a response, or what a test has for one. */
 export type Sink = {

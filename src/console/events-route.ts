@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CallError, type Client, type OfUser } from '../client/client.ts'
+import { endedBy, onAbort, pause } from '../client/waiting.ts'
 import type { Log } from '../platform/log.ts'
 import { checkName } from '../protocol/names.ts'
+import { isDoneWithin } from './done-within.ts'
 import { type Sink, streamEvents } from './event-stream.ts'
 import { createFeeds, type Feed, type FeedOptions, type Open } from './feeds.ts'
 import { HttpError } from './http-error.ts'
 import { HTTP_LIMITS } from './limits.ts'
-import { isDoneWithin, pause } from './pause.ts'
 
 /** Proxies and clients give up on a connection where nothing happens. */
 const KEEP_ALIVE_MS = 15_000
@@ -38,7 +39,7 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
     streams++
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
-    const signal = AbortSignal.any([left.signal, stopping.signal])
+    const { signal } = endedBy(left.signal, stopping.signal)
     const key = JSON.stringify(of)
     const options = feedOptions(client, of, log)
     const feed = feeds.join(key, options)
@@ -151,9 +152,7 @@ function refusalOf(error: unknown): unknown {
   return new HttpError(isMissing ? 404 : error.retriable ? 503 : 400, error.description)
 }
 
-function aborted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(null))
-    if (signal.aborted) resolve(null)
+const aborted = (signal: AbortSignal): Promise<null> =>
+  new Promise((resolve) => {
+    onAbort(signal, () => resolve(null))
   })
-}

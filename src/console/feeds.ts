@@ -4,8 +4,8 @@
  * subscription of its own until it has caught up; see event-stream.ts.
  */
 import type { Data, Subscription } from '../client/client.ts'
+import { pause } from '../client/waiting.ts'
 import { createKept, type Item } from './kept.ts'
-import { pause } from './pause.ts'
 import { toJson } from './to-json.ts'
 
 /** Everything above a position, in order, each once. */
@@ -48,8 +48,8 @@ export function createFeed({ open, newest, onFailure }: FeedOptions): Feed {
   }
   const follow = async (from: number): Promise<void> => {
     for (let position = from; !closed.signal.aborted; await pause(AGAIN_MS, closed.signal)) {
-      subscription = open(position)
       try {
+        subscription = open(position)
         for await (const map of subscription) {
           const item = itemOf(map)
           position = item.n

@@ -1,15 +1,16 @@
 /** The process of the HTTP gateway. */
 import { connect } from '../client/client.ts'
+import { pause } from '../client/waiting.ts'
 import type { Log } from '../platform/log.ts'
 import { loadServices } from '../platform/plugins.ts'
 import { runRole } from '../platform/role.ts'
 import { version } from '../platform/version.ts'
 import { createApplication, NO_HOST } from '../server/services/index.ts'
 import { createInvoke } from './calls.ts'
+import { isDoneWithin } from './done-within.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { createMethods } from './methods.ts'
 import { openRpcOf } from './openrpc.ts'
-import { isDoneWithin, pause } from './pause.ts'
 import { watchCluster } from './readiness.ts'
 
 /** How long calls may take when stopping; the launcher waits for 1.5 s in all. */

@@ -42,15 +42,19 @@ function parametersOf(schema: Schema): Parameter[] {
 export function dataOf(methods: Methods, name: string, params: Params | undefined): { data: Data } | { wrong: string } {
   if (params === undefined) return { data: {} }
   if (!Array.isArray(params)) return { data: params }
-  const { parameters = [] } = methods.get(name) ?? {}
-  if (params.length > parameters.length) return { wrong: tooMany(methods, name, params.length) }
-  return { data: Object.fromEntries(params.map((value, index) => [parameters[index]!.name, value])) }
+  const names = namesInOrder(methods.get(name))
+  if (params.length > names.length) return { wrong: tooMany(methods, name, params.length) }
+  return { data: Object.fromEntries(params.map((value, index) => [names[index]!, value])) }
 }
+
+/** Other names of a field, for old clients, have no place of their own. */
+const namesInOrder = (method: Method | undefined): string[] =>
+  (method?.parameters ?? []).filter(({ schema }) => schema.deprecated !== true).map(({ name }) => name)
 
 function tooMany(methods: Methods, name: string, given: number): string {
   const method = methods.get(name)
   if (method === undefined) return `the parameters of ${quote(name)} are not known here: give them by name`
-  const names = method.parameters.map((parameter) => parameter.name).join(', ')
+  const names = namesInOrder(method).join(', ')
   const takes = names === '' ? 'takes no parameters by position' : `takes ${names}`
   return `${name} ${takes}; got ${given}`
 }

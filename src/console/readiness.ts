@@ -1,6 +1,6 @@
 /** Whether requests would succeed: asks the cluster something small, again and again. */
 import { CallError, type Client } from '../client/client.ts'
-import { pause } from './pause.ts'
+import { pause } from '../client/waiting.ts'
 
 const EVERY_MS = 1000
 const LIMIT_MS = 3000

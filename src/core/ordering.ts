@@ -55,7 +55,7 @@ export function nextLog(r: Replica): OriginLog | null {
  * The largest seq of a log that a quorum holds on disk.
  * @param quorum how many distinct ranks
  */
-export function quorumHeld(r: Replica, log: OriginLog, quorum: number): number {
+function quorumHeld(r: Replica, log: OriginLog, quorum: number): number {
   const held = [log.committed]
   for (const peer of r.peers.values()) if (peer.counts) held.push(peer.have.get(log.origin) ?? 0)
   held.sort((a, b) => b - a)

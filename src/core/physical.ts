@@ -16,7 +16,7 @@
 import { createDrift, type Drift, noteOffset } from './drift.ts'
 
 /** Further off than this a clock is brought near quickly; so near, it is near. ms */
-export const FAR_MS = 100
+const FAR_MS = 100
 export const NEAR_MS = 2
 /** How much of the elapsed time is made good: quickly when behind (rate 1.9) or ahead (0.55), and slowly. */
 const CATCH_UP = 0.9

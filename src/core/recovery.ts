@@ -6,6 +6,7 @@
  * power cut leaves any). Then the journal's events are taken up again, every origin up to its first gap and its seal.
  */
 
+import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
 import type { Origin, Seqs } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { readDigest, showDigest } from './hash.ts'
@@ -60,8 +61,10 @@ export function recover(app: Application, found: Found): Recovery {
       applyLine(fold, line)
       ordered[line.origin] = line.seq
     },
-    order(line) {
-      const { reason } = takePlace(fold, line, rankOf(line), line.seq, foldLine)
+    order(line, written) {
+      // A service that was taken away since cannot say any more what it said then.
+      const decide = app.logs.includes(line.log) ? foldLine : () => errorCode(written)
+      const { reason } = takePlace(fold, line, rankOf(line), line.seq, decide)
       fold.clock = Math.max(fold.clock, line.clock)
       ordered[line.origin] = line.seq
       return reason
@@ -73,6 +76,8 @@ export function recover(app: Application, found: Found): Recovery {
   const checkpoint = { position: fold.position, ordered, digest: showDigest(fold.digest), clock: fold.clock }
   return { restored: { checkpoint, state: fold.state, window: fold.window, known, installed, logs }, keep, append }
 }
+
+const errorCode = (reason: string | null): ErrorCode | null => ERROR_CODES.find((code) => code === reason) ?? null
 
 type Index = {
   events: Map<string, { log: string; bytes: Uint8Array }>

@@ -12,8 +12,8 @@ import type { ClockMessage, CorrectMessage, TimeMessage } from '../protocol/time
 import { type Agreement, agree, betterSample, type Clock, errorOf, type Sample, sampleOf } from './berkeley.ts'
 import { correct, NEAR_MS, type PhysicalClock, type Reading, readingAt } from './physical.ts'
 
-export const ROUND_EVERY_MS = 5000
-export const ROUND_EVERY_MESSAGES = 10
+const ROUND_EVERY_MS = 5000
+const ROUND_EVERY_MESSAGES = 10
 const LEAST_BETWEEN_MS = 500
 const UNSETTLED_MS = 1000
 const FIRST_ROUNDS = 3

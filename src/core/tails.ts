@@ -26,8 +26,12 @@ export type Fold = {
   readonly ordered: Readonly<Seqs>
   /** Takes a public line. */
   apply(line: ParsedLine): void
-  /** Gives an event the next position. @returns why it has no effect there, or null */
-  order(line: ParsedLine): string | null
+  /**
+   * Gives an event the next position.
+   * @param written why it has no effect there by the public line that stands there; null when there is none or it has one
+   * @returns why it has no effect there, or null
+   */
+  order(line: ParsedLine, written: string | null): string | null
 }
 
 /** Per public file, how many bytes of its tail stay, and the lines to append behind those. */
@@ -47,7 +51,7 @@ export function continueTails(tails: ReadonlyMap<string, Uint8Array>, journalled
     if (line.seq !== (fold.ordered[line.origin] ?? 0) + 1) break
     let reason = line.skipped
     if (isCopied) fold.apply(line)
-    else reason = fold.order(line)
+    else reason = fold.order(line, present.get(n)?.find((one) => isSameEvent(one.line, line))?.line.skipped ?? null)
     const file = reason === null ? line.log : SKIPPED
     const bytes = isCopied ? journalled.copied.get(n)!.bytes : publicLine(n, line, reason, journalled)
     const there = present.get(n)?.find((one) => one.file === file && Buffer.compare(one.bytes, bytes) === 0)
@@ -59,6 +63,8 @@ export function continueTails(tails: ReadonlyMap<string, Uint8Array>, journalled
   }
   return { keep, append: new Map([...parts].map(([file, lines]) => [file, Buffer.concat(lines)])) }
 }
+
+const isSameEvent = (a: ParsedLine, b: ParsedLine): boolean => a.origin === b.origin && a.seq === b.seq
 
 /** The whole lines of each tail, by the position that they state; behind one that cannot be read nothing counts. */
 function readTails(tails: ReadonlyMap<string, Uint8Array>): Map<number, Present[]> {
@@ -93,7 +99,7 @@ function findPlaces(present: ReadonlyMap<number, readonly Present[]>, journalled
       copied !== undefined ? parseLine(textOf(copied.bytes, 0, copied.bytes.length), copied.log) : smallest(heads)
     if (line === null) break
     places.push({ line, isCopied: copied !== undefined })
-    const isThere = present.get(n)?.some((one) => one.line.origin === line.origin && one.line.seq === line.seq)
+    const isThere = present.get(n)?.some((one) => isSameEvent(one.line, line))
     // What was copied continued what had been ordered here, so that was decided, too.
     const isCopied = copied !== undefined && line.seq === (ordered[line.origin] ?? 0) + 1
     if (isThere || isCopied) sure = places.length

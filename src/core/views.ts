@@ -103,7 +103,7 @@ function admit(
 }
 
 /** How long a rank that failed lately has to wait, ms. */
-export function delayOf(state: RefState, rank: Rank): number {
+function delayOf(state: RefState, rank: Rank): number {
   const failures = state.failures.get(rank)?.count ?? 0
   return failures < 2 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (failures - 2), LONGEST_DELAY_MS)
 }

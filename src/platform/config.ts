@@ -10,6 +10,7 @@ import { parse } from 'dotenv'
 import { z } from 'zod'
 import { quote } from '../protocol/errors.ts'
 import { PORTS } from '../protocol/ports.ts'
+import { type PerRank, perRank } from './per-rank.ts'
 
 export type Config = {
   /** Added to every port that has a number of its own. */
@@ -53,12 +54,6 @@ export type Config = {
   logLevel: 'debug' | 'info' | 'warn' | 'error'
   logFormat: 'pretty' | 'json'
 }
-
-/** A number for every server, or for single ones by their rank. */
-export type PerRank = { every: number; byRank: ReadonlyMap<number, number> }
-
-/** What of it is for a rank. */
-export const forRank = ({ every, byRank }: PerRank, rank: number): number => byRank.get(rank) ?? every
 
 /** A wrong value: one line that names the variable, what it got and what it takes. */
 export class ConfigError extends Error {}
@@ -124,32 +119,6 @@ const routes = z
   .regex(ROUTES_FORM, 'service=port, several separated by commas')
   .transform((text) => text.split(',').map((one) => one.split('=') as [string, string]))
   .default([])
-
-const SIGNED = '[+-]?\\d{1,8}(?:\\.\\d{1,6})?'
-const EVERY_FORM = new RegExp(`^${SIGNED}$`)
-const BY_RANK_FORM = new RegExp(`^[1-9]\\d{0,3}:${SIGNED}(?:,[1-9]\\d{0,3}:${SIGNED})*$`)
-const perRank = (unit: string, most: number) => {
-  const takes = `${unit} from -${most} to ${most}, or some for single ranks like 1:+300,2:-200`
-  return z
-    .string()
-    .transform((text) => text.replaceAll(' ', ''))
-    .refine((text) => EVERY_FORM.test(text) || BY_RANK_FORM.test(text), { error: takes, abort: true })
-    .refine(hasNoRankTwice, 'one number a rank')
-    .transform(readPerRank)
-    .refine(({ every, byRank }) => [every, ...byRank.values()].every((one) => Math.abs(one) <= most), takes)
-    .default({ every: 0, byRank: new Map() })
-}
-
-function hasNoRankTwice(text: string): boolean {
-  const ranks = text.match(/\d+(?=:)/g) ?? []
-  return new Set(ranks).size === ranks.length
-}
-
-function readPerRank(text: string): PerRank {
-  if (EVERY_FORM.test(text)) return { every: Number(text), byRank: new Map() }
-  const pairs = text.split(',').map((one) => one.split(':').map(Number) as [number, number])
-  return { every: 0, byRank: new Map(pairs) }
-}
 
 const DAY_MS = 86_400_000
 /** Slewing at 500 ppm still makes that good, beside what machines' clocks are wrong anyway. */

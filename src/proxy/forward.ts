@@ -17,7 +17,7 @@ import { encode } from '../protocol/codec.ts'
 /** Longest topic, bytes: names of 64 characters have at most 192. */
 export const TOPIC_BYTES = 256
 /** Most different topics that publishers are asked for; ZeroMQ keeps them in memory, here and at every publisher. */
-export const MAX_TOPICS = 100_000
+const MAX_TOPICS = 100_000
 
 const SUBSCRIBE = 1
 const WELCOME = Buffer.from(`${WELCOME_TOPIC}/`)

@@ -3,7 +3,8 @@
  * what others see.
  */
 import { createPhysical, type PhysicalClock, syncedAt, type Wrong } from '../core/physical.ts'
-import { type Config, forRank } from '../platform/config.ts'
+import type { Config } from '../platform/config.ts'
+import { forRank } from '../platform/per-rank.ts'
 import type { Rank } from '../protocol/replica.ts'
 
 export type ClusterTime = {

@@ -84,6 +84,25 @@ test('a server whose files are others is not admitted and says what differs; the
   assert.equal(linesOf(cluster.publicFiles(), 'server-3', 'votes.jsonl').length, 5)
 })
 
+test('without the plug-ins their files stay as they are, also what was refused', async () => {
+  const { dataDir, portOffset } = cluster
+  const files = ['votes.jsonl', 'skipped.jsonl']
+  await waitFor(() => areEqual(cluster.publicFiles()), 'equal files')
+  const before = files.map((file) => linesOf(cluster.publicFiles(), 'server-1', file))
+  assert.ok(before.every((lines) => lines.length > 0))
+  await client.close(0)
+  await cluster.killAll()
+  cluster = await startCluster({ dataDir, portOffset })
+  await cluster.ready
+  client = connect({ broker: cluster.config.brokerUrls })
+  await assert.rejects(call('votes', {}), /unknown service/)
+  await waitFor(() => areEqual(cluster.publicFiles()), 'equal files')
+  assert.deepEqual(
+    files.map((file) => linesOf(cluster.publicFiles(), 'server-1', file)),
+    before,
+  )
+})
+
 test('the state is there again after all were killed, and a plug-in that is wrong is one line', async () => {
   const { dataDir, portOffset } = cluster
   await client.close(0)

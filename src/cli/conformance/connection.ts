@@ -7,7 +7,7 @@ import { isMap } from '../../protocol/envelope.ts'
 import { Deviation, Silence } from './rule.ts'
 
 /** For one reply: longer than a broker of ours lets a request wait when all is well, shorter than patience. */
-export const REPLY_MS = 10_000
+const REPLY_MS = 10_000
 
 export type Connection = {
   /**

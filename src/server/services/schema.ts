@@ -23,7 +23,7 @@ export function checked(check: (value: unknown) => Refusal | null) {
 }
 
 /** An issue that carries one of the protocol's codes. */
-export const issueOf = (input: unknown, code: ErrorCode, message: string) =>
+const issueOf = (input: unknown, code: ErrorCode, message: string) =>
   ({ code: 'custom', input, message, params: { code } }) as const
 
 const DECIMAL = /^\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?\s*$/i

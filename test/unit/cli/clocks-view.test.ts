@@ -71,3 +71,21 @@ test('the plot shows the servers whose offset is known, once there is something 
   for (let i = 0; i < 1000; i++) at(3 + i, 0)
   assert.equal(courses.get('server-1')!.points.length, 300)
 })
+
+test('where the clocks meet in the plot it says 0, the agreed time', () => {
+  const draw = (...offsets: number[]): string[] => {
+    const points = offsets.map((offset, at): [number, number] => [at, offset])
+    return plotCourses([{ name: 'server-1', points }], { width: 40, height: 12, colours: false })
+  }
+  const ending = (lines: string[]): string[] => lines.filter((line) => /^ *-?[\d.]+┤.*━$/.test(line))
+  const converging = draw(2060, 1580, 1120, 628, 167, 0.1, 0)
+  assert.match(ending(converging)[0]!, /^ *0┤/)
+  assert.ok(converging.some((line) => line.includes('2060┤')))
+  assert.match(ending(draw(0, 0, 0))[0]!, /^ *0┤/)
+  for (const offsets of [
+    [5, 4],
+    [-5, -4],
+    [0.001, 0],
+  ])
+    assert.ok(draw(...offsets).some((line) => /^ *0┤/.test(line)))
+})

@@ -179,3 +179,16 @@ test('a feed whose subscription ends by itself goes on where it was', async () =
   await reader.done
   feed.close()
 })
+
+test('a feed that cannot subscribe, because its client is closed, says so and ends with its last reader', async () => {
+  const failures: unknown[] = []
+  const open: Open = () => {
+    throw new TypeError('the client is closed')
+  }
+  const feed = createFeed({ open, newest: async () => 0, onFailure: (error) => failures.push(String(error)) })
+  await feed.begun
+  // It subscribes in the turn in which it has begun.
+  await turn()
+  assert.deepEqual(failures, ['TypeError: the client is closed'])
+  feed.close()
+})

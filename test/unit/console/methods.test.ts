@@ -11,6 +11,10 @@ const methods = createMethods(
     ['divide', { summary: 'x', schema: z.object({ a: z.number(), b: z.number(), digits: z.number().optional() }) }],
     ['late', { summary: 'x', schema: z.object({ maybe: z.string().optional(), must: z.string() }) }],
     ['mapped', { summary: 'x', schema: z.preprocess((data) => data, z.object({ src: z.string(), dst: z.string() })) }],
+    [
+      'renamed',
+      { summary: 'x', schema: z.object({ name: z.string(), nome: z.string().meta({ deprecated: true }).optional() }) },
+    ],
     ['none', { summary: 'x', schema: z.object({}) }],
     ['odd', { summary: 'x', schema: z.union([z.object({ a: z.date() }), z.object({ b: z.bigint() })]) }],
   ]),
@@ -29,6 +33,8 @@ test('parameters by name are the data, by position they get the names of the sch
 test('more than a method takes, and any for a method without a schema, are wrong', () => {
   const wrong = (name: string, params: unknown[]) => (dataOf(methods, name, params) as { wrong: string }).wrong
   assert.equal(wrong('divide', [1, 2, 3, 4]), 'divide takes a, b, digits; got 4')
+  assert.equal(wrong('renamed', ['ana', 'rui']), 'renamed takes name; got 2')
+  assert.deepEqual(dataOf(methods, 'renamed', ['ana']), { data: { name: 'ana' } })
   assert.equal(wrong('none', [1]), 'none takes no parameters by position; got 1')
   assert.equal(wrong('odd', [1]), 'odd takes no parameters by position; got 1')
   assert.equal(wrong('elsewhere', [1]), 'the parameters of "elsewhere" are not known here: give them by name')

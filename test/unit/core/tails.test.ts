@@ -41,8 +41,7 @@ const journal = readSegment(
   1,
 ).records
 
-function restart(tails: Record<string, string>, records = journal) {
-  const app = createApplication()
+function restart(tails: Record<string, string>, records = journal, app = createApplication()) {
   const bytes = new Map(Object.entries(tails).map(([file, text]) => [file, Buffer.from(text)]))
   const found = {
     checkpoint: EMPTY_CHECKPOINT,
@@ -123,4 +122,25 @@ test('a torn line is cut', () => {
   const torn = filesWith((n) => n <= 2)
   torn.publications = torn.publications!.slice(0, -7)
   assert.equal(restart(torn).position, 1)
+})
+
+test('what a service that was taken away since refused stays refused, and what it took stays taken', () => {
+  const app = createApplication()
+  const without = { ...app, logs: app.logs.filter((log) => log !== 'channels'), folds: new Map(app.folds) }
+  without.folds.delete('channels')
+  assert.deepEqual(
+    restart(
+      filesWith(() => true),
+      journal,
+      without,
+    ),
+    { files: filesWith(() => true), position: 5 },
+  )
+  // Killed before it had written everything: what is there counts, up to the last line that is.
+  const some = restart(
+    filesWith((n) => n !== 2 && n !== 5),
+    journal,
+    without,
+  )
+  assert.deepEqual(some, { files: filesWith((n) => n !== 5), position: 4 })
 })

@@ -4,7 +4,8 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'dotenv'
-import { ConfigError, forRank, loadConfig, VARIABLE_NAMES } from '../../../src/platform/config.ts'
+import { ConfigError, loadConfig, VARIABLE_NAMES } from '../../../src/platform/config.ts'
+import { forRank } from '../../../src/platform/per-rank.ts'
 
 test('without any variable everything has a value that works', () => {
   const config = loadConfig({})

@@ -5,7 +5,7 @@ import { checked, name } from '../schema.ts'
 import { TRACKS } from './catalogue.ts'
 
 export const user = name('user', 'whose')
-export const playlistName = name('name', "the playlist's name")
+const playlistName = name('name', "the playlist's name")
 
 /** The id of a track of the catalogue. */
 export const track = checked((value) => {

@@ -1,9 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
-/** Waits so long, or until the signal. Never rejects. */
-export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => {})
-
 /** Whether work is done within so many milliseconds. @throws what the work throws in that time */
 export async function isDoneWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
