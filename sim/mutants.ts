@@ -2,6 +2,7 @@
  * Deliberate breakages of the core: each a rule taken away or bent, small and named. A simulator that does not notice one
  * would not notice the mistake that is like it. `find` stands once in the compiled file.
  */
+import { DISK_MUTANTS } from './mutants-disk.ts'
 import { TIME_MUTANTS } from './mutants-time.ts'
 
 export type Mutant = {
@@ -206,47 +207,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (false)',
     ...{ profile: 'laggards', seeds: 60 },
   },
-  {
-    name: 'checkpoint before the files are fsynced',
-    file: 'core/checkpoint.js',
-    find: "['journal', 'files', 'registry', 'server', 'forget']",
-    replace: "['journal', 'registry', 'server', 'forget', 'files']",
-    ...{ profile: 'checkpoints', seeds: 5 },
-  },
-  {
-    name: 'old journal forgotten before the checkpoint stands',
-    file: 'core/checkpoint.js',
-    find: "['journal', 'files', 'registry', 'server', 'forget']",
-    replace: "['journal', 'forget', 'files', 'registry', 'server']",
-    ...{ profile: 'checkpoints', seeds: 100 },
-  },
-  {
-    name: 'checkpoint carries nothing over',
-    file: 'core/checkpoint.js',
-    find: 'from <= log.held;',
-    replace: 'false;',
-    ...{ profile: 'blackouts', seeds: 300 },
-  },
-  {
-    name: 'public lines believed without the journal',
-    file: 'core/tails.js',
-    find: ' && Buffer.compare(one.bytes, bytes) === 0',
-    replace: '',
-    ...{ profile: 'damaged disks', seeds: 300 },
-  },
-  {
-    name: 'damage in the journal taken for a torn tail',
-    file: 'core/journal.js',
-    find: 'if (later !== null)',
-    replace: 'if (false)',
-    ...{ profile: 'damaged disks', seeds: 20 },
-  },
-  {
-    name: 'lines cut after a kill between two files',
-    file: 'core/tails.js',
-    find: 'if (isThere || isCopied)',
-    replace: 'if ((isThere || isCopied) && sure === places.length - 1)',
-    ...{ profile: 'crash points', seeds: 100 },
-  },
+  ...DISK_MUTANTS,
   ...TIME_MUTANTS,
 ]
