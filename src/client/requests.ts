@@ -21,6 +21,8 @@ export type Requests = {
 
 const DEADLINE_MS = 15_000
 const SWEEP_MS = 50
+/** Node takes anything above for 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** Calls without an answer; far more than a cluster answers in the time that a call has. */
 const MOST_PENDING = 100_000
 const TOO_MANY = `more than ${MOST_PENDING} calls wait for an answer`
@@ -161,7 +163,7 @@ function createSchedule(table: CallTable, now: () => number) {
         table.abort(new CallError('timeout', 'the client was closed before the reply came', true))
         settled()
       }
-      const timer = setTimeout(giveUp, graceMs)
+      const timer = setTimeout(giveUp, Math.min(graceMs, LONGEST_TIMER_MS))
       await new Promise<void>((resolve) => {
         onIdle = resolve
       })

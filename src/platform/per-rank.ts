@@ -16,10 +16,16 @@ export const perRank = (unit: string, most: number) => {
   return z
     .string()
     .transform((text) => text.replaceAll(' ', ''))
-    .refine((text) => EVERY_FORM.test(text) || BY_RANK_FORM.test(text), takes)
+    .refine((text) => EVERY_FORM.test(text) || BY_RANK_FORM.test(text), { error: takes, abort: true })
+    .refine(hasNoRankTwice, 'one number a rank')
     .transform(readPerRank)
     .refine(({ every, byRank }) => [every, ...byRank.values()].every((one) => Math.abs(one) <= most), takes)
     .default({ every: 0, byRank: new Map() })
+}
+
+function hasNoRankTwice(text: string): boolean {
+  const ranks = text.match(/\d+(?=:)/g) ?? []
+  return new Set(ranks).size === ranks.length
 }
 
 function readPerRank(text: string): PerRank {

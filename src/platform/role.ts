@@ -3,6 +3,7 @@
  * `main.ts` of each role is one call of `runRole`.
  */
 import { randomUUID } from 'node:crypto'
+import { PluginError } from '../protocol/plugin.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { startHealth } from './health.ts'
 import { createLog, type Log } from './log.ts'
@@ -118,7 +119,7 @@ const ADDRESS_FAILURES: Readonly<Record<string, string>> = {
 
 /** The one line for failures that are no bug of ours, or null. */
 function startFailure(error: unknown): string | null {
-  if (error instanceof StartError || error instanceof ConfigError) return error.message
+  if (error instanceof StartError || error instanceof ConfigError || error instanceof PluginError) return error.message
   const { code, address, port, path, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   const what = code === undefined ? undefined : ADDRESS_FAILURES[code]
   if (what === undefined) return null

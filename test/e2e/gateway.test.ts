@@ -86,11 +86,14 @@ async function shell(commands: string): Promise<string> {
   child.stdout.on('data', (chunk) => {
     out += chunk
   })
-  await waitFor(
-    () => /data: .*\n\n$/.test(out),
-    () => `an event, got ${out}`,
-  )
-  child.kill()
+  try {
+    await waitFor(
+      () => /data: .*\n\n$/.test(out),
+      () => `an event, got ${out}`,
+    )
+  } finally {
+    child.kill()
+  }
   return out
 }
 

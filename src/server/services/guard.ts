@@ -1,6 +1,7 @@
 /**
  * A plug-in's functions, believed no further than needed: what they throw becomes a refusal `internal`, and so does what
- * they return and nobody could send or store. A server goes on, whatever a plug-in does, unless it never returns.
+ * they return and nobody could send or store. A server goes on, whatever a plug-in does, unless that never returns, or
+ * its `apply` makes a state that cannot be saved (plugins.ts).
  */
 import { z } from 'zod'
 import { encode } from '../../protocol/codec.ts'
@@ -131,6 +132,3 @@ function checkPublication({ publication }: WriteService<unknown>, body: Data): v
   if (!isMap(map)) throw new Error('publication.map must return a map')
   encode(map)
 }
-
-/** A plug-in's state as it is saved: a JSON value of its own, so that nothing changes under whoever writes it. */
-export const copyState = (state: unknown): unknown => JSON.parse(JSON.stringify(state ?? null))

@@ -14,7 +14,7 @@ import { info } from './compute/info.ts'
 import { mean } from './compute/mean.ts'
 import { search } from './compute/search.ts'
 import { sum } from './compute/sum.ts'
-import { copyState, guard } from './guard.ts'
+import { guard } from './guard.ts'
 import { catalog } from './music/catalog.ts'
 import { play } from './music/play.ts'
 import { addToPlaylist } from './music/playlist-add.ts'
@@ -28,7 +28,7 @@ import { getProfile } from './music/profile-get.ts'
 import { setProfile } from './music/profile-set.ts'
 import { createMusic, type MusicState, restoreMusic, snapshotMusic } from './music/state.ts'
 import { top } from './music/top.ts'
-import { type Plugin, readPlugins } from './plugins.ts'
+import { copyState, type Plugin, readPlugins } from './plugins.ts'
 
 export const SERVICES = [
   login,
@@ -116,7 +116,7 @@ function stateOf(plugins: readonly Plugin[]): Pick<Application<State>, 'create' 
   const save = (state: State): Data =>
     plugins.length === 0
       ? {}
-      : { plugins: Object.fromEntries(plugins.map(({ name }) => [name, copyState(state.plugins[name])])) }
+      : { plugins: Object.fromEntries(plugins.map((one) => [one.name, copyState(one, state.plugins[one.name])])) }
   const read = (value: unknown): State['plugins'] => {
     const saved = Object(isMap(value) ? value.plugins : null)
     const missing = plugins.find(({ name }) => !Object.hasOwn(saved, name))

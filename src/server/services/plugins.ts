@@ -110,12 +110,41 @@ function readPlugin({ file, sha256, exports }: Module): Plugin {
   }
   const { services, create = () => null } = checked.data
   try {
-    if (returned(create()) instanceof Promise) throw new Error('it must not be asynchronous')
-    JSON.stringify(create())
+    checkState(returned(create()))
   } catch (error) {
     throw new PluginError(`${file}: plugin.create: it must return a JSON value: ${firstLine(error)}`)
   }
   return { name: file.replace(/\.\w+$/, ''), file, sha256, services: services as Service<unknown>[], create }
+}
+
+/** A Map, a Date or NaN would come back from a snapshot as something else, and then servers would decide differently. */
+function checkState(state: unknown): void {
+  if (state instanceof Promise) throw new Error('it must not be asynchronous')
+  // First, since what contains itself ends here.
+  JSON.stringify(state)
+  if (!isJson(state ?? null)) throw new Error('it would not be the same after it was saved and read back')
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return ['string', 'boolean', 'object'].includes(typeof value)
+  if (Array.isArray(value)) return value.every(isJson)
+  return [Object.prototype, null].includes(Object.getPrototypeOf(value)) && Object.values(value).every(isJson)
+}
+
+/**
+ * A plug-in's state as it is saved: a JSON value of its own, so that nothing changes under whoever writes it.
+ * @throws {PluginError} when `apply` has put something into it that JSON has not: a server that went on without saving it
+ * would decide differently after its next start
+ */
+export function copyState({ file }: Plugin, state: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(state ?? null))
+  } catch (error) {
+    throw new PluginError(
+      `${file}: the state cannot be saved: ${firstLine(error)}; correct what apply puts there, on all servers`,
+    )
+  }
 }
 
 /**

@@ -109,6 +109,17 @@ test('closing waits for replies, for a while, and refuses new calls', async () =
   })
 })
 
+test('closing may wait for ever', async () => {
+  let attempts = 0
+  const third: Answer = ({ data }) => (++attempts < 3 ? null : { status: 'OK', n: data.n })
+  await withClient([third], async (client) => {
+    const waiting = client.call('double', { n: 6 })
+    const closed = client.close(Number.POSITIVE_INFINITY)
+    assert.equal((await waiting).n, 6)
+    await closed
+  })
+})
+
 test('garbage replies are ignored', async () => {
   const socket = createSocket('router')
   const writer = createWriter(socket)

@@ -84,6 +84,7 @@ const wrong: [name: string, value: string, line: string][] = [
   ['CLOCK_SKEW_MS', '0:5', `${skew}, got "0:5"`],
   ['CLOCK_SKEW_MS', '1:5,', `${skew}, got "1:5,"`],
   ['CLOCK_SKEW_MS', '1:99999999', `${skew}, got "1:99999999"`],
+  ['CLOCK_SKEW_MS', '1:5,2:3,1:7', 'CLOCK_SKEW_MS must be one number a rank, got "1:5,2:3,1:7"'],
   ['CLOCK_DRIFT_PPM', '500', `${drift}, got "500"`],
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be debug, info, warn or error, got "loud"'],
   ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be pretty or json, got "xml"'],

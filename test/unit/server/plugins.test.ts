@@ -61,6 +61,10 @@ const refused: [what: string, plugin: unknown, words: RegExp][] = [
   ['a path as log', writing({ log: '../x' }), /plugin\.services\.0\.log: must be 1 to 64 lower-case letters/],
   ['no success', writing({ success: 'OK' }), /plugin\.services\.0\.success: must be a map/],
   ['a state that is no JSON', writing({}, () => ({ n: 1n })), /plugin\.create: it must return a JSON value/],
+  // What would be another one once it was saved and read back: then servers would differ.
+  ['a state with a Map', writing({}, () => ({ n: new Map() })), /plugin\.create: it must return a JSON value/],
+  ['a state with a date', writing({}, () => [new Date(0)]), /plugin\.create: it must return a JSON value/],
+  ['a state with NaN', writing({}, () => ({ n: Number.NaN })), /plugin\.create: it must return a JSON value/],
 ]
 
 for (const [what, plugin, words] of refused)
@@ -209,6 +213,21 @@ test('apply changes the own part of the state, which is saved and read back', ()
   assert.deepEqual(snapshot.plugins, { own: { count: 1 } }, 'a snapshot does not change any more')
   assert.deepEqual(app.restore(JSON.parse(JSON.stringify(snapshot))).plugins, { own: { count: 1 } })
   assert.throws(() => app.restore(createApplication().snapshot(createApplication().create())), /nothing of own/)
+})
+
+test('a state that apply has made no JSON value is one line that names the file', () => {
+  const apply = (_: unknown, state: { n: unknown }) => {
+    state.n = 10n
+    return null
+  }
+  const app = createApplication(NO_HOST, [moduleOf(writing({ apply }, () => ({ n: 0 })))])
+  const state = app.create()
+  app.folds.get('owns')!.apply!({ time: 1, clock: 1, body: {} }, state)
+  const words = /^own\.mjs: the state cannot be saved: .*BigInt; correct what apply puts there, on all servers$/
+  assert.throws(
+    () => app.snapshot(state),
+    (error) => error instanceof PluginError && words.test(error.message),
+  )
 })
 
 test('an apply that fails, or says what is no code, makes an event without effect', () => {
