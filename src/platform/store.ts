@@ -83,7 +83,8 @@ export class Store {
   async copy(from: number, upTo: number, maxBytes: number): Promise<CopiedLines> {
     const hint = this.#hints.find((one) => one.position === from) ?? null
     const copied = await copyLines(this.#files.readable(), from, upTo, maxBytes, hint)
-    this.#hints = [copied.hint, ...this.#hints.filter((one) => one !== hint)].slice(0, MOST_HINTS)
+    // Without a line there is nothing to go on from: these files may not even reach `from`, and what lies behind it is unknown.
+    if (copied.to > from) this.#hints = [copied.hint, ...this.#hints.filter((one) => one !== hint)].slice(0, MOST_HINTS)
     return { to: copied.to, files: copied.files }
   }
 

@@ -4,13 +4,27 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ask } from '../../src/cli/ask.ts'
+import { AskError, ask } from '../../src/cli/ask.ts'
+import type { Data } from '../../src/protocol/envelope.ts'
 import { freePorts, LIMIT_MS, local, startRole, until, withCleanup } from './broker-harness.ts'
 
 async function newPlace(): Promise<{ env: Record<string, string | number>; url: string; directory: string }> {
   const [port] = await freePorts(1)
   const directory = mkdtempSync(join(tmpdir(), 'compasso-ref-'))
   return { env: { REF_PORT: port!, DATA_DIR: directory }, url: local(port!), directory }
+}
+
+/** Asks a ref that may not have started yet. */
+async function insist(url: string, service: string, data: Data = {}): Promise<Data> {
+  let answer: Data | null = null
+  await until(async () => {
+    answer = await ask(url, service, data).catch((error: unknown) => {
+      if (error instanceof AskError) return null
+      throw error
+    })
+    return answer !== null
+  }, `an answer to ${service}`)
+  return answer!
 }
 
 test('ranks survive a kill -9', async () => {
@@ -23,14 +37,14 @@ test('ranks survive a kill -9', async () => {
       ['ana', 1],
       ['bia', 2],
     ] as const)
-      assert.equal((await ask(url, 'rank', { user })).rank, rank)
+      assert.equal((await insist(url, 'rank', { user })).rank, rank)
     const file = join(directory, 'ref', 'ref_servers.json')
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')).names, { ana: 1, bia: 2 })
     ref.child.kill('SIGKILL')
     await ref.stop()
     ref = startRole('ref', env)
-    assert.equal((await ask(url, 'rank', { user: 'bia' })).rank, 2)
-    assert.equal((await ask(url, 'rank', { user: 'ana' })).rank, 1)
+    assert.equal((await insist(url, 'rank', { user: 'bia' })).rank, 2)
+    assert.equal((await insist(url, 'rank', { user: 'ana' })).rank, 1)
     assert.equal(await ref.stop(), 0)
   })
 })
@@ -58,7 +72,7 @@ test('a second ref on the same directory is refused', async () => {
     atEnd(() => rmSync(directory, { recursive: true, force: true }))
     const ref = startRole('ref', env)
     atEnd(() => ref.stop())
-    await ask(url, 'list')
+    await insist(url, 'list')
     const [port] = await freePorts(1)
     const second = startRole('ref', { ...env, REF_PORT: port! })
     await until(() => second.child.exitCode !== null, `the end of the second (${LIMIT_MS} ms)`)

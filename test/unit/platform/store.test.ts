@@ -43,6 +43,24 @@ test('what was written is there after every restart, with checkpoints and withou
   )
 })
 
+test('one that was asked for lines beyond its own gives them once it has them', async () => {
+  const server = await start(newDirectory())
+  await fill(server, 3)
+  const { position } = server.replica
+  for (const beyond of [0, 1, 4]) {
+    const none = await server.store.copy(position + beyond, position + beyond, 1 << 20)
+    assert.deepEqual([none.to, none.files], [position + beyond, []])
+  }
+  await fill(server, 8)
+  for (const beyond of [0, 1, 4]) {
+    const from = position + beyond
+    const { to, files } = await server.store.copy(from, server.replica.position, 1 << 20)
+    assert.equal(to, server.replica.position)
+    assert.equal(files.flatMap(([, lines]) => Buffer.from(lines).toString().trim().split('\n')).length, to - from)
+  }
+  await server.close()
+})
+
 test('server.json says what sha256sum says, and registry.json where it stands', async () => {
   const directory = newDirectory()
   const server = await start(directory)
