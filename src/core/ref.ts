@@ -131,6 +131,7 @@ function decide(state: RefState, now: number, nonce: string, effects: RefEffect[
   state.behind = false
   state.stalledSince = null
   state.installedBy.clear()
+  warnOfLoss(state, next.view, effects)
   const members = next.view.members.map((member) => member.rank)
   effects.push({
     type: 'log',
@@ -139,6 +140,18 @@ function decide(state: RefState, now: number, nonce: string, effects: RefEffect[
     fields: { view: next.view.number, members, quorum: next.view.quorum, left_out: gone.map((m) => m.rank) },
   })
   effects.push({ type: 'push', view: next.view, to: [...state.servers.keys()] })
+}
+
+/** With every rank there a view is made whatever is lost; when it is more than may be, somebody must hear of it. */
+function warnOfLoss(state: RefState, { number, quorum, members }: View, effects: RefEffect[]): void {
+  const lost = members.filter(({ rank, instance }) => state.installed.has(rank) && !countsAt(state, instance))
+  if (members.length - lost.length >= quorum) return
+  effects.push({
+    type: 'log',
+    level: 'warn',
+    text: 'too many disks are lost: what was acknowledged and only on them is gone',
+    fields: { view: number, lost: lost.map(({ rank }) => rank) },
+  })
 }
 
 function noteFailure(state: RefState, rank: Rank, now: number): void {

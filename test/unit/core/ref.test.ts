@@ -117,8 +117,28 @@ test('with every rank there nothing more can come: they go on, though a disk is 
   const third: Server = { ...servers[2]!, instance: '3b', joining: true }
   for (let now = 9000; now < 15_000; now += 500) for (const server of [third, fresh(1, 'b')]) beat(ref, now, server)
   assert.equal(ref.view?.number, 1, 'the second may hold what the third does not')
-  for (const server of [third, fresh(1, 'b'), fresh(2, 'b')]) beat(ref, 15_000, server)
+  const effects = [third, fresh(1, 'b'), fresh(2, 'b')].flatMap((server) => beat(ref, 15_000, server))
   assert.deepEqual(members(ref.view), [1, 2, 3])
+  const warnings = effects.flatMap((effect) =>
+    effect.type === 'log' && effect.level === 'warn' ? [effect.fields] : [],
+  )
+  assert.deepEqual(warnings, [{ view: 2, lost: [1, 2] }], 'and it is said what is lost')
+})
+
+test('nothing is said to be lost where nothing was, or no more than may be', () => {
+  const { ref, servers } = settled()
+  const back = [1, 2, 3].map((n): Server => ({ ...servers[n - 1]!, instance: `${n}b`, joining: true }))
+  const effects = [...back.slice(0, 2), fresh(3, 'b')].flatMap((server) => beat(ref, 9000, server))
+  const first = createRefState(null, 3, 0)
+  for (const n of [1, 2, 3]) effects.push(...beat(first, 10, fresh(n)))
+  assert.deepEqual(
+    [members(ref.view), members(first.view)],
+    [
+      [1, 2, 3],
+      [1, 2, 3],
+    ],
+  )
+  assert.ok(!effects.some((effect) => effect.type === 'log' && effect.level === 'warn'))
 })
 
 test('a ref that lost its state continues above the largest view that its servers know', () => {
