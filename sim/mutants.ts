@@ -168,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who waits for each other to install a view makes no room',
     file: 'core/views.js',
-    find: ' || !isInstalledByAll(state) ? rest',
-    replace: ' ? rest',
+    find: 'return !isInstalledByAll(state) && countsFor',
+    replace: 'return false && countsFor',
     ...{ profile: 'splits and kills', seeds: 20 },
   },
   {

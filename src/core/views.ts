@@ -32,7 +32,7 @@ export function nextView(state: RefState, now: number, nonce: string): NextView 
   const alive = state.view.members.filter(
     (member) => !state.left.has(member.instance) && isHere(state, member, now, grace),
   )
-  const keep = withoutSuspects(state, alive, suspects(alive, heard, state.view.number, now))
+  const keep = withoutSuspects(state, alive, suspects(alive, heard, state.view.number, now), asking)
   const quorum = quorumOf(state.ranks.length)
   const heardOf = keep.filter((member) => state.servers.has(member.instance))
   if (countsFor(state, heardOf) >= quorum) state.stalledSince = null
@@ -55,14 +55,22 @@ function isHere(state: RefState, member: Member, now: number, grace: number): bo
 }
 
 /**
- * Leaves out the worst suspect, if a quorum remains without it; and if it keeps the view from being installed, for then those
- * who ask may have to take its place.
+ * Leaves out the worst suspect, if a quorum remains without it; or if it keeps the view from being installed and those who ask
+ * can take its place: a quorum with the rest.
  */
-function withoutSuspects(state: RefState, alive: Member[], suspected: Member[]): Member[] {
+function withoutSuspects(
+  state: RefState,
+  alive: Member[],
+  suspected: readonly Member[],
+  asking: readonly Registered[],
+): Member[] {
   const worst = suspected[0]
   if (worst === undefined) return alive
   const rest = alive.filter((member) => member !== worst)
-  return countsFor(state, rest) >= quorumOf(state.ranks.length) || !isInstalledByAll(state) ? rest : alive
+  const quorum = quorumOf(state.ranks.length)
+  if (countsFor(state, rest) >= quorum) return rest
+  const replaced = [...rest, ...newcomers(state, rest, asking)]
+  return !isInstalledByAll(state) && countsFor(state, replaced) >= quorum ? rest : alive
 }
 
 /**
@@ -114,17 +122,22 @@ function delayOf(state: RefState, rank: Rank): number {
  * down".)
  */
 function restart(state: RefState, keep: Member[], asking: Registered[], now: number, nonce: string): NextView | null {
-  const number = state.view!.number + 1
-  const asked = asking.filter(({ heard: { report } }) => {
-    const isNew = report.joining && !keep.some((member) => member.rank === report.rank)
-    return isNew && state.ranks.includes(report.rank) && !state.left.has(report.instance)
-  })
+  const asked = newcomers(state, keep, asking)
   if (asked.length === 0) return null
-  const members = [...keep, ...byRank(asked).map((server) => memberOf(server, number))]
+  const members = [...keep, ...asked]
   const all = state.ranks.every((rank) => members.some((member) => member.rank === rank))
   // With every rank there, so is whoever holds what was acknowledged, unless more disks are lost than may be.
   if (!all && countsFor(state, members) < quorumOf(state.ranks.length)) return null
   return all || now - (state.stalledSince ?? now) >= GRACE_MS ? makeView(state, members, state.ranks, nonce) : null
+}
+
+/** Those of the counted ranks that ask to be in the next view, beside who stays. */
+function newcomers(state: RefState, keep: readonly Member[], asking: readonly Registered[]): Member[] {
+  const asked = asking.filter(({ heard: { report } }) => {
+    const isNew = report.joining && !keep.some((member) => member.rank === report.rank)
+    return isNew && state.ranks.includes(report.rank) && !state.left.has(report.instance)
+  })
+  return byRank(asked).map((server) => memberOf(server, state.view!.number + 1))
 }
 
 /**

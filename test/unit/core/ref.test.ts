@@ -125,6 +125,21 @@ test('with every rank there nothing more can come: they go on, though a disk is 
   assert.deepEqual(warnings, [{ view: 2, lost: [1, 2] }], 'and it is said what is lost')
 })
 
+test('whoever waits for one that died makes room only for enough others', () => {
+  const { ref, servers } = settled(5)
+  for (let now = 500; now < 5000; now += 500) for (const server of servers.slice(1, 4)) beat(ref, now, server)
+  assert.deepEqual(members(ref.view), [2, 3, 4])
+  // 2 has installed it, 4 waits for 3, which was killed and asks anew; the disks of 1 and 5 are lost.
+  const second: Server = { ...servers[1]!, known: 2, installed: ref.view }
+  const fourth: Server = { ...servers[3]!, known: 2, installed: null }
+  const third: Server = { ...servers[2]!, instance: '3b', known: 2, joining: true }
+  for (let now = 5000; now < 15_000; now += 500) {
+    beat(ref, now, second, { silent: [rank(4)] })
+    for (const server of [fourth, third, fresh(1, 'b'), fresh(5, 'b')]) beat(ref, now, server)
+  }
+  assert.deepEqual(members(ref.view), [1, 2, 3, 4, 5])
+})
+
 test('nothing is said to be lost where nothing was, or no more than may be', () => {
   const { ref, servers } = settled()
   const back = [1, 2, 3].map((n): Server => ({ ...servers[n - 1]!, instance: `${n}b`, joining: true }))
