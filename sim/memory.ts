@@ -10,9 +10,9 @@ export function overgrown(r: Replica): string | null {
   const most = 2 * r.options.lagBytes + SLACK
   for (const log of r.logs.values())
     if (log.bytes > most) return `${log.bytes} bytes of events of ${log.origin}, at most ${most}`
-  // A view with fewer members still has to end what those of the last one began.
-  const members = Math.max(r.peers.size + 1, r.installed?.view.members.length ?? 0)
-  if (r.logs.size > 4 * members + 4) return `logs of ${r.logs.size} origins, with ${members} members`
+  // A view with few members still has to end what all ranks that count began; a quorum is more than half of those.
+  const ranks = Math.max(r.peers.size + 1, 2 * (r.known?.quorum ?? 1) - 1)
+  if (r.logs.size > 4 * ranks + 4) return `logs of ${r.logs.size} origins, with ${ranks} ranks`
   if (r.past.size > MOST_PAST) return `what is ordered of ${r.past.size} finished origins`
   const pending = r.pending.reduce((sum, piece) => sum + piece.length, 0)
   if (pending > most * (r.peers.size + 1)) return `${pending} bytes wait for the journal`
