@@ -12,6 +12,8 @@ import { countFault, note, type World } from './world.ts'
 export type SimBroker = {
   /** How often it was started: its clock begins anew each time. */
   readonly life: number
+  /** Requests without a reply. */
+  readonly unanswered: number
   /** A client's message: `[identity, '', body]`. */
   request(identity: string, body: Uint8Array): void
   start(): void
@@ -92,6 +94,9 @@ export function createBroker(
   return {
     get life() {
       return life
+    },
+    get unanswered() {
+      return traffic?.unanswered ?? 0
     },
     request: (identity, body) =>
       traffic?.request([Buffer.from(identity), EMPTY, Buffer.from(body)], world.schedule.now),

@@ -88,7 +88,7 @@ function draw({ world }: Cluster, { name, publishes }: Client, number: number): 
   const id = `${name}-${number}`
   const begun = { id, client: name, invokedAt: world.schedule.now, answeredAt: 0, brokerLife: 0, seen: null }
   const unknown = { ...begun, result: 'unknown' as const, code: null }
-  const channel = random.pick(CHANNELS)
+  const channel = channelOf(world)
   const kind = publishes ? 0 : random.next()
   if (kind < 0.6) return { ...unknown, service: 'publish', data: { user: name, channel, message: id } }
   if (kind < 0.7)
@@ -102,6 +102,11 @@ function draw({ world }: Cluster, { name, publishes }: Client, number: number): 
     return { ...unknown, service: 'message', data: { src: name, dst: `c${random.between(1, 5)}`, message: id } }
   if (kind < 0.95) return { ...unknown, service: 'channels', data: {}, seen: [] }
   return { ...unknown, ...drawMusic(Math.floor((kind - 0.95) * 1e6), name) }
+}
+
+function channelOf({ random, weather, schedule }: Cluster['world']): string {
+  const usual = random.pick(CHANNELS)
+  return weather.topic === 0 ? usual : `topic-${Math.floor(schedule.now / weather.topic)}`
 }
 
 /** Everybody works on the same few playlists. @param choice what is left of a draw, so that no more is drawn */
@@ -147,8 +152,7 @@ function perform(cluster: Cluster, client: Client, operation: Operation, done: (
     const { code } = data
     if (typeof code === 'string') {
       if (isRetriable(code as ErrorCode)) return
-      // With an older attempt still under way, a refusal is only about its own moment.
-      operation.result = attempts === 1 ? 'refused' : 'unknown'
+      operation.result = 'refused'
       operation.code = code
     } else if (operation.seen === null) operation.result = 'ok'
     else if (data.stale !== true) {

@@ -25,7 +25,8 @@ export const FAULT_KINDS: readonly string[] = [
   ...['bit flip in journal', 'zeroed sector in journal', 'bit flip in public file', 'zeroed sector in public file'],
   ...['bit flip in server.json', 'zeroed sector in server.json', 'bit flip in registry.json'],
   ...['zeroed sector in registry.json', 'public file repaired', 'clock jump', 'server added', 'server taken away'],
-  ...['request doubled', 'request retried', 'request sent again by the broker'],
+  ...['request doubled', 'request retried', 'request sent again by the broker', 'copy of a request'],
+  ...['copy of a refused request', 'event made before its refusal was heard of'],
 ]
 
 const LONG_PAUSE_MS = 30_000

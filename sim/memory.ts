@@ -17,8 +17,9 @@ export function overgrown(r: Replica): string | null {
   const pending = r.pending.reduce((sum, piece) => sum + piece.length, 0)
   if (pending > most * (r.peers.size + 1)) return `${pending} bytes wait for the journal`
   const unordered = r.own === null ? 0 : r.own.held - r.own.ordered
-  if (r.waiters.size > unordered + r.newLines.length)
-    return `${r.waiters.size} waiters for ${unordered} unordered events`
+  const refusals = r.refusing.length + r.waiting.filter((item) => 'refused' in item).length
+  if (r.waiters.size > unordered + r.newLines.length + refusals)
+    return `${r.waiters.size} waiters for ${unordered} unordered events and ${refusals} refusals`
   return null
 }
 
@@ -38,8 +39,11 @@ export function addedTooMuch(r: Replica, before: Kept | undefined): string | nul
 /** What must be gone once nothing happens any more. @returns what is left, or null */
 export function leftOver(r: Replica): string | null {
   if (r.waiters.size > 0 || r.undurable.length > 0) return `${r.waiters.size} waiters`
+  if (r.refusing.length > 0) return `${r.refusing.length} refusals`
   if (r.waiting.length > 0) return `${r.waiting.length} reads`
   if (r.pending.length > 0) return `${r.pending.length} pieces for the journal`
+  const refused = [...r.logs.values()].reduce((sum, log) => sum + log.refusals.size, 0)
+  if (refused > 0) return `${refused} ids of refusals`
   const bytes = [...r.logs.values()].reduce((sum, log) => sum + log.bytes, 0)
   return bytes > 0 ? `${bytes} bytes of events` : null
 }

@@ -3,6 +3,7 @@
  * would not notice the mistake that is like it. `find` stands once in the compiled file.
  */
 import { DISK_MUTANTS } from './mutants-disk.ts'
+import { REFUSAL_MUTANTS } from './mutants-refusals.ts'
 import { TIME_MUTANTS } from './mutants-time.ts'
 
 export type Mutant = {
@@ -207,6 +208,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (false)',
     ...{ profile: 'laggards', seeds: 60 },
   },
+  ...REFUSAL_MUTANTS,
   ...DISK_MUTANTS,
   ...TIME_MUTANTS,
 ]

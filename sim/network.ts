@@ -8,14 +8,14 @@ export type Channel = 'topic' | 'direct' | 'request'
 export function carry(world: World, from: string, to: string, channel: Channel, deliver: () => void): void {
   const { random, weather } = world
   const clock = world.trace.sent(from)
-  if (!world.raging) return arrive(world, from, to, clock, random.between(1, 3), deliver)
+  if (!world.raging) return arrive(world, from, to, clock, random.between(1, 3), channel, deliver)
   if (world.cuts.has(`${from}>${to}`)) return countFault(world, 'message cut off')
   if (random.chance(channel === 'topic' ? weather.topicLoss : weather.directLoss))
     return countFault(world, 'message lost')
-  arrive(world, from, to, clock, delay(world, from, to), deliver)
+  arrive(world, from, to, clock, delay(world, from, to), channel, deliver)
   if (channel === 'request' || !random.chance(weather.doubled)) return
   countFault(world, 'message doubled')
-  arrive(world, from, to, clock, delay(world, from, to), deliver)
+  arrive(world, from, to, clock, delay(world, from, to), channel, deliver)
 }
 
 function arrive(
@@ -24,6 +24,7 @@ function arrive(
   to: string,
   clock: ReturnType<World['trace']['sent']>,
   after: number,
+  channel: Channel,
   deliver: () => void,
 ): void {
   const key = `${from}>${to}`
@@ -33,7 +34,9 @@ function arrive(
     world.links.set(key, link)
   }
   const number = ++link.sent
+  if (channel === 'request') world.underway++
   world.schedule.after(after, () => {
+    if (channel === 'request') world.underway--
     if (number < link.arrived) countFault(world, 'message overtaken')
     else link.arrived = number
     world.trace.received(to, clock)

@@ -1,10 +1,11 @@
 /**
  * What clients saw, against what the files say: 2 acknowledged means kept, once, with the stated result; 3 no effect
- * after a final refusal; 5 what was asked after an answer, by the same client or through the same broker, comes after it,
- * and reads see it.
+ * after a final refusal, which is in the order, too; 5 what was asked after an answer, by the same client or through the
+ * same broker, comes after it, and reads see it.
  */
-import type { ParsedLine } from '../src/core/lines.ts'
+import { type ParsedLine, REFUSALS } from '../src/core/lines.ts'
 import { checkRefusals } from './refusals.ts'
+import { countFault, type World } from './world.ts'
 
 /** A request's whole life, as its client saw it. */
 export type Operation = {
@@ -48,8 +49,8 @@ export function checkOperations(
     if (result === 'ok' && !effective.has(id)) fail(`${id} (${service}) was answered OK and is not in the files`)
     if (result === 'refused' && effective.has(id))
       fail(`${id} was refused (${code}) and is in the files at ${effective.get(id)}`)
-    if (result === 'refused' && (refusedThere.get(id) ?? code) !== code)
-      fail(`${id} was refused with ${code}, and the order says ${refusedThere.get(id)}`)
+    if (result === 'refused' && refusedThere.get(id) !== code)
+      fail(`${id} was refused with ${code}, and the order says ${refusedThere.get(id) ?? 'nothing'}`)
   }
   for (const id of heard) if (!effective.has(id)) fail(`subscribers heard ${id}, which is not in the files`)
   checkRefusals(operations, lines, effective, fail)
@@ -67,6 +68,17 @@ export function checkOperations(
       effects,
       fail,
     )
+}
+
+/** Counts what became of the copies of requests, as the order shows it. */
+export function countCopies(world: World, lines: ReadonlyMap<number, ParsedLine>): void {
+  const refused = new Set<string>()
+  for (const [, line] of [...lines].sort(([a], [b]) => a - b)) {
+    if (line.skipped === 'duplicate')
+      countFault(world, refused.has(line.id) ? 'copy of a refused request' : 'copy of a request')
+    else if (line.log === REFUSALS) refused.add(line.id)
+    else if (refused.has(line.id)) countFault(world, 'event made before its refusal was heard of')
+  }
 }
 
 function checkRealTime(operations: readonly Operation[], { effective, created }: Effects, fail: Fail): void {

@@ -1,11 +1,14 @@
 /**
- * Refusals of what depends on the state, which leave no line behind: each must have been true at some moment between what
- * was answered before it was asked and what was asked after it was answered. The order is replayed, and the service itself is
- * asked again.
+ * Refusals of what depends on the state: each must have been true at some moment between what was answered before it was
+ * asked and what was asked after it was answered. The order is replayed, and the service itself is asked again.
  */
 import type { ParsedLine } from '../src/core/lines.ts'
 import { createApplication } from '../src/server/services/index.ts'
 import type { Operation } from './operations.ts'
+
+/** The log whose events decide whether a service refuses. */
+const decidedBy = (service: string): string =>
+  ({ publish: 'channels', channel: 'channels', message: 'logins' })[service] ?? 'playlists'
 
 type Open = { operation: Operation; from: number; before: number }
 
@@ -37,8 +40,9 @@ export function checkRefusals(
     if (open.length === 0) break
     close(({ before }) => before <= n)
     if (line.skipped === null) app.folds.get(line.log)?.apply?.(line, state)
-    const hasChanged = line.log === 'playlists'
-    open = open.filter((one) => !(hasChanged ? n >= one.from : n === one.from) || !isTrue(one))
+    open = open.filter(
+      (one) => !(line.log === decidedBy(one.operation.service) ? n >= one.from : n === one.from) || !isTrue(one),
+    )
   }
   close(() => true)
   return refused.length
@@ -48,9 +52,9 @@ export function checkRefusals(
 const isOrdered = (one: Operation, other: Operation): boolean =>
   one.client === other.client || (one.brokerLife !== -1 && one.brokerLife === other.brokerLife)
 
-/** Refused operations on playlists, with the positions that what was answered before and asked after puts around them. */
+/** Refused operations, with the positions that what was answered before and asked after puts around them. */
 function refusedOf(operations: readonly Operation[], effective: ReadonlyMap<string, number>): Open[] {
-  const refused = operations.filter(({ result, service }) => result === 'refused' && service.startsWith('playlist.'))
+  const refused = operations.filter(({ result }) => result === 'refused')
   return refused.map((operation) => {
     let from = 0
     let before = Number.POSITIVE_INFINITY

@@ -1,5 +1,7 @@
 /** 3 → 5 → 3 under load, perhaps again and again: two servers are added, leave or die, and an operator makes ref forget them. */
+import type { RefState } from '../src/core/ref_state.ts'
 import { isQuiet } from '../src/core/report.ts'
+import type { Rank } from '../src/protocol/replica.ts'
 import { type Cluster, crashServer, feed, isUp, type SimServer, startServer } from './server.ts'
 import { countFault, note } from './world.ts'
 
@@ -51,12 +53,15 @@ function comeAndGo(
   }
 }
 
+const knows = ({ ranks, servers }: RefState, rank: Rank): boolean =>
+  ranks.includes(rank) || [...servers.values()].some(({ heard }) => heard.report.rank === rank)
+
 /** Stops a server, with or without a good-bye, and has it forgotten, as often as it takes. */
 function takeAway(cluster: Cluster, server: SimServer, done: () => void): void {
   const { world, ref } = cluster
   const forget = (): void => {
-    // ref may never have admitted it.
-    if (ref.state !== null && !ref.state.ranks.includes(server.rank) && ref.state.view !== null) return done()
+    // ref may never have admitted it; then it must not believe any more that it is there.
+    if (ref.state !== null && ref.state.view !== null && !knows(ref.state, server.rank)) return done()
     if (ref.forget(server.rank)) return done()
     world.schedule.after(FORGET_AGAIN_MS, forget)
   }

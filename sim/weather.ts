@@ -42,6 +42,8 @@ export type Weather = {
   /** Largest error of a clock: its speed, and how far it jumps, ms. */
   drift: number
   jump: number
+  /** How long everybody speaks of one channel that somebody creates meanwhile, ms; 0: of the same ten all the time. */
+  topic: number
   /** Longest thinking of a client between requests, ms, and how often it sends one twice at once. */
   think: number
   doubledRequests: number
@@ -68,6 +70,7 @@ const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
     scaling: 0,
     drift: 0.0001,
     jump: 0,
+    topic: 0,
     think: 60,
     doubledRequests: 0.02,
   },
@@ -87,6 +90,10 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
     ...{ think: 5, clients: 6 },
   }),
   'slow links': () => ({ slow: 4, delay: 15, lateness: 0.01, every: { kill: 6000, pause: 6000 } }),
+  'late copies': () => ({
+    ...{ topic: 400, doubledRequests: 0.3, clients: 5, think: 10, slow: 4, delay: 15, lateness: 0.05 },
+    ...{ topicLoss: 0.05, every: { kill: 5000, pause: 5000, 'cut from broker': 4000 }, repair: 1500 },
+  }),
   crashes: () => ({ every: { kill: 3000, 'power cut': 4000 }, topicLoss: 0.01 }),
   'crash points': () => ({ every: { 'crash point': 1200 }, fsync: 30, repair: 1500 }),
   churn: () => ({ every: { kill: 900, 'power cut': 1500 }, repair: 1200, delay: 15, topicLoss: 0.05 }),

@@ -14,6 +14,8 @@ export type World = {
   cuts: Set<string>
   /** Per directed link, what was sent last and the latest of what has arrived, to see who overtook whom. */
   links: Map<string, { sent: number; arrived: number }>
+  /** Copies of requests, and replies, on their way. */
+  underway: number
   faults: Map<string, number>
   trace: Trace
 }
@@ -21,7 +23,17 @@ export type World = {
 /** @param full keep the whole trace with vector clocks, not only the last lines */
 export function createWorld(schedule: Schedule, random: Random, weather: Weather, full: boolean): World {
   const trace = createTrace(() => schedule.now, full)
-  return { schedule, random, weather, raging: true, cuts: new Set(), links: new Map(), faults: new Map(), trace }
+  return {
+    schedule,
+    random,
+    weather,
+    raging: true,
+    cuts: new Set(),
+    links: new Map(),
+    underway: 0,
+    faults: new Map(),
+    trace,
+  }
 }
 
 /** Notes something for whoever has to understand a failure. */

@@ -36,8 +36,14 @@ export function sampleOf(reading: Reading, asked: number, answered: number, drif
   return { offset: reading.raw - (asked + half), half, asked, raw: reading.raw, ppm: driftBound + reading.driftBound }
 }
 
-/** By how much a sample's offset may be wrong at `raw` on the asker's raw clock, ms. */
-export const errorOf = (sample: Sample, raw: number): number => sample.half + (sample.ppm / 1e6) * (raw - sample.asked)
+/**
+ * By how much a sample's offset may be wrong at `raw` on the asker's raw clock, ms. That clock may run slow itself, so a little
+ * more time has passed than it shows.
+ */
+export function errorOf({ half, asked, ppm }: Sample, raw: number): number {
+  const drift = ppm / 1e6
+  return half + (drift / (1 - drift)) * (raw - asked)
+}
 
 /**
  * Of two samples of one clock the one to believe, at `raw` on the asker's raw clock and from then on: their bounds grow alike.

@@ -10,6 +10,8 @@ import { type Origin, readOrigin } from '../protocol/replica.ts'
 export const SKIPPED = 'skipped'
 /** Why an event was skipped when its id came before. */
 export const DUPLICATE = 'duplicate'
+/** The log of refusals (R10). They never have an effect, so all of them stand in `skipped.jsonl`. */
+export const REFUSALS = 'refusals'
 
 /** The keys before the body. */
 export type LineHead = { clock: number; origin: Origin; seq: number; id: string; time: number }

@@ -8,11 +8,32 @@
 import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
 import type { AppliedEvent } from '../protocol/service.ts'
 import { mixDigest } from './hash.ts'
-import { addLine, createLineWriter, DUPLICATE, type ParsedLine, parseLine, SKIPPED, takeLines } from './lines.ts'
+import {
+  addLine,
+  createLineWriter,
+  DUPLICATE,
+  type ParsedLine,
+  parseLine,
+  REFUSALS,
+  SKIPPED,
+  takeLines,
+  textOf,
+} from './lines.ts'
 import { eventAt, type HeldEvent, isBefore, type OriginLog, oldest, releaseUpTo } from './origin_log.ts'
+import { outcomeOfLine } from './remember.ts'
 import { settle } from './requests.ts'
 import type { Replica } from './state.ts'
-import { advance, findId, NO_OUTCOME, SUCCESS } from './window.ts'
+import {
+  advance,
+  findId,
+  forgetId,
+  isRecorded,
+  NO_OUTCOME,
+  recorded,
+  refusalOutcome,
+  rememberId,
+  SUCCESS,
+} from './window.ts'
 
 /** Orders everything that R1 and R2 allow. */
 export function orderEvents(r: Replica): void {
@@ -71,11 +92,12 @@ export function updateStable(r: Replica, log: OriginLog): void {
 }
 
 function order(r: Replica, log: OriginLog, event: HeldEvent, seq: number): void {
-  const { outcome, reason } = takePlace(r, event, log.rank, seq, fold)
+  const { outcome, reason } = takePlace(r, event, log.rank, seq, foldEvent)
   const n = r.position
   if (reason === null) addLine(writerOf(r, event.log), n, event.blob, event.start, event.end)
   else addLine(writerOf(r, SKIPPED), n, event.blob, event.start, event.end, { log: event.log, reason })
   log.ordered = seq
+  if (event.log === REFUSALS) log.refusals.delete(event.id)
   r.eventsOrdered.set(log.rank, (r.eventsOrdered.get(log.rank) ?? 0) + 1)
   settle(r, event.id, outcome)
 }
@@ -84,10 +106,10 @@ type Folding = Pick<Replica, 'app' | 'state' | 'window' | 'digest' | 'position'>
 
 /**
  * Gives an event the next position, with all that follows for window, digest and state.
- * @param apply applies it to the state; only asked when its id has no outcome yet
+ * @param apply applies it to the state; only asked when its id has no outcome yet, or none but a recorded refusal
  * @returns its id's outcome, and why it has no effect (or null)
  */
-export function takePlace<E extends { id: string; clock: number }>(
+export function takePlace<E extends { id: string; clock: number; log: string }>(
   r: Folding,
   event: E,
   rank: number,
@@ -97,29 +119,35 @@ export function takePlace<E extends { id: string; clock: number }>(
   const n = r.position + 1
   const known = findId(r.window, event.id)
   const hash = r.window.scratch
-  const code = known === NO_OUTCOME ? apply(r, event) : null
-  const outcome = known !== NO_OUTCOME ? known : code === null ? SUCCESS : 2 + ERROR_CODES.indexOf(code)
-  const reason = known !== NO_OUTCOME ? DUPLICATE : code
+  const isFirst = known === NO_OUTCOME || (isRecorded(known) && event.log !== REFUSALS)
+  const code = isFirst ? apply(r, event) : null
+  const outcome = isFirst ? outcomeOf(event.log, code) : known
+  const reason = isFirst ? code : DUPLICATE
   // `apply` may not touch the window, so its scratch still holds this id's hash.
-  advance(r.window, n, known === NO_OUTCOME ? outcome : NO_OUTCOME)
+  if (isFirst && known !== NO_OUTCOME) forgetId(r.window)
+  advance(r.window, n, isFirst ? outcome : NO_OUTCOME)
   mixDigest(r.digest, hash, event.clock, rank, seq, reason !== null)
   r.position = n
   return { outcome, reason }
 }
 
-/** Applies an event to the services' state, where its log has any. */
-function fold(r: Folding, event: HeldEvent): ErrorCode | null {
-  if (r.app.folds.get(event.log)?.apply === undefined) return null
-  const line = parseLine(
-    Buffer.from(event.blob.buffer, event.blob.byteOffset + event.start, event.end - event.start).toString(),
-    event.log,
-  )
+function outcomeOf(log: string, code: ErrorCode | null): number {
+  if (code === null) return SUCCESS
+  return log === REFUSALS ? recorded(refusalOutcome(code)) : refusalOutcome(code)
+}
+
+/** Applies an event to the services' state, where its log has any. @returns why it has no effect, or null */
+export function foldEvent(r: Folding, event: HeldEvent): ErrorCode | null {
+  if (event.log !== REFUSALS && r.app.folds.get(event.log)?.apply === undefined) return null
+  const line = parseLine(textOf(event.blob, event.start, event.end), event.log)
   if (line === null) throw new Error(`an event of ${event.log} has no readable line: id ${JSON.stringify(event.id)}`)
   return foldLine(r, line)
 }
 
-export const foldLine = (r: Folding, line: ParsedLine): ErrorCode | null =>
-  r.app.folds.get(line.log)?.apply?.(line satisfies AppliedEvent, r.state) ?? null
+export function foldLine(r: Folding, line: ParsedLine): ErrorCode | null {
+  if (line.log === REFUSALS) return ERROR_CODES.find((code) => code === line.body.code) ?? 'internal'
+  return r.app.folds.get(line.log)?.apply?.(line satisfies AppliedEvent, r.state) ?? null
+}
 
 /**
  * Takes a public line that another server ordered: the same effects on state, window and digest as ordering it here.
@@ -139,16 +167,14 @@ export function applyLine(
   r: Pick<Replica, 'app' | 'state' | 'window' | 'digest' | 'position' | 'clock'> & { waiters?: Replica['waiters'] },
   line: ParsedLine,
 ): void {
-  findId(r.window, line.id)
-  const hash = { ...r.window.scratch }
-  const duplicate = line.skipped === DUPLICATE
-  const outcome = line.skipped === null ? SUCCESS : 2 + ERROR_CODES.indexOf(line.skipped as ErrorCode)
+  const outcome = outcomeOfLine(line)
   if (line.skipped === null) r.app.folds.get(line.log)?.apply?.(line, r.state)
-  advance(r.window, line.n, duplicate ? NO_OUTCOME : outcome)
-  mixDigest(r.digest, hash, line.clock, rankOf(line), line.seq, line.skipped !== null)
+  rememberId(r.window, line.id, line.n, outcome)
+  mixDigest(r.digest, r.window.scratch, line.clock, rankOf(line), line.seq, line.skipped !== null)
   r.position = line.n
   if (line.clock > r.clock) r.clock = line.clock
-  if (r.waiters !== undefined) settle(r as Replica, line.id, duplicate ? findId(r.window, line.id) : outcome)
+  if (r.waiters !== undefined)
+    settle(r as Replica, line.id, outcome === NO_OUTCOME ? findId(r.window, line.id) : outcome)
 }
 
 export const rankOf = (line: ParsedLine): number => Number(line.origin.slice(7, line.origin.indexOf('@')))
@@ -156,6 +182,7 @@ export const rankOf = (line: ParsedLine): number => Number(line.origin.slice(7, 
 /** Moves a log's ordered seq on; what is not held here is not needed any more. */
 function skipTo(log: OriginLog, seq: number): void {
   log.ordered = Math.max(log.ordered, seq)
+  for (const [id, at] of log.refusals) if (at <= log.ordered) log.refusals.delete(id)
   if (log.held >= log.ordered) {
     if (log.committed < log.ordered) log.committed = log.ordered
     return

@@ -4,6 +4,7 @@
  */
 import type { Head, Origin, Rank } from '../protocol/replica.ts'
 import { readOrigin } from '../protocol/replica.ts'
+import { REFUSALS } from './lines.ts'
 
 /** An event in memory; its line is `blob[start, end)`, shared with the others of its batch. */
 export type HeldEvent = { clock: number; log: string; id: string; blob: Uint8Array; start: number; end: number }
@@ -18,6 +19,8 @@ export type OriginLog = {
   skip: number
   /** Bytes of the lines in memory. */
   bytes: number
+  /** R10: ids of refusals that are not ordered yet, with their seq. */
+  refusals: Map<string, number>
   /** Largest seq held without a gap, durable here, on a quorum's disks, ordered here. */
   held: number
   committed: number
@@ -43,6 +46,7 @@ export function createOriginLog(origin: Origin, ordered: number): OriginLog {
     first: ordered + 1,
     skip: 0,
     bytes: 0,
+    refusals: new Map(),
     held: ordered,
     committed: ordered,
     stable: ordered,
@@ -73,6 +77,7 @@ export function appendEvent(log: OriginLog, event: HeldEvent): void {
   log.events.push(event)
   log.bytes += event.end - event.start
   log.held++
+  if (event.log === REFUSALS) log.refusals.set(event.id, log.held)
 }
 
 /** Appends those of a batch that come next; returns how many of its first events were already held. */
@@ -108,6 +113,7 @@ export function cutAt(log: OriginLog, seal: number): void {
   const kept = Math.max(0, seal + 1 - log.first)
   for (let i = Math.max(kept, log.skip); i < log.events.length; i++) log.bytes -= lengthOf(log.events[i]!)
   log.events.length = kept
+  for (const [id, seq] of log.refusals) if (seq > seal) log.refusals.delete(id)
   log.skip = Math.min(log.skip, log.events.length)
   log.held = seal
   log.committed = Math.min(log.committed, seal)

@@ -6,15 +6,16 @@
 import { refuse } from '../protocol/errors.ts'
 import { nextLog, promiseOfAll } from './ordering.ts'
 import { eventAt } from './origin_log.ts'
+import { answerRefused } from './refusals.ts'
 import { reply, takeWrite, type WriteItem } from './requests.ts'
-import type { Replica, Waiting } from './state.ts'
+import type { Replica, Waiter, Waiting, WaitingRequest } from './state.ts'
 
 /** Between two asks, and until a read is answered from what is there, ms. */
 const ASK_AGAIN_MS = 50
 const READ_PATIENCE_MS = 250
 
-/** Lets a request wait for the state to be recent enough for it; `answerWaiting` at the end of the step goes on. */
-export function waitForState(r: Replica, item: Omit<Waiting, 'c' | 'since'>): void {
+/** Lets a request, or a refusal, wait for the state to be recent enough for it; `answerWaiting` at the end of the step goes on. */
+export function waitForState(r: Replica, item: WaitingRequest | { refused: Waiter }): void {
   r.waiting.push({ ...item, c: r.clock, since: r.now })
 }
 
@@ -27,7 +28,7 @@ export function answerWaiting(r: Replica): void {
   r.waiting = []
   for (const item of all) {
     if (item.c <= level) answer(r, item, false)
-    else if (r.now - item.since >= READ_PATIENCE_MS) answer(r, item, true)
+    else if (!('refused' in item) && r.now - item.since >= READ_PATIENCE_MS) answer(r, item, true)
     else rest.push(item)
   }
   // Answering may have put a write back; keep it behind the older ones.
@@ -53,6 +54,7 @@ function readLevel(r: Replica): number {
 }
 
 function answer(r: Replica, item: Waiting, stale: boolean): void {
+  if ('refused' in item) return answerRefused(r, item.refused)
   if (item.service.ack !== 'read') {
     if (!stale) return takeWrite(r, item as WriteItem, true)
     const why = 'cannot tell yet whether what this needs exists: a server does not answer; try again'

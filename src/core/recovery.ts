@@ -11,7 +11,7 @@ import type { Origin, Seqs } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { readDigest, showDigest } from './hash.ts'
 import type { JournalRecord } from './journal.ts'
-import { type ParsedLine, parseLine, spans, textOf } from './lines.ts'
+import { type ParsedLine, parseLine, REFUSALS, spans, textOf } from './lines.ts'
 import { applyLine, foldLine, rankOf, takePlace } from './ordering.ts'
 import { appendBatch, createOriginLog, cutAt, type OriginLog } from './origin_log.ts'
 import type { Restored } from './state.ts'
@@ -63,7 +63,8 @@ export function recover(app: Application, found: Found): Recovery {
     },
     order(line, written) {
       // A service that was taken away since cannot say any more what it said then.
-      const decide = app.logs.includes(line.log) ? foldLine : () => errorCode(written)
+      const isKnown = line.log === REFUSALS || app.logs.includes(line.log)
+      const decide = isKnown ? foldLine : () => errorCode(written)
       const { reason } = takePlace(fold, line, rankOf(line), line.seq, decide)
       fold.clock = Math.max(fold.clock, line.clock)
       ordered[line.origin] = line.seq

@@ -1,7 +1,7 @@
 /** The window after a restart: the ids of the last positions, read back from the public files. */
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
-import { DUPLICATE, parseLine, SKIPPED, spans, textOf } from './lines.ts'
-import { advance, findId, NO_OUTCOME, SUCCESS, type Window } from './window.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
+import { DUPLICATE, type ParsedLine, parseLine, REFUSALS, SKIPPED, spans, textOf } from './lines.ts'
+import { NO_OUTCOME, recorded, refusalOutcome, rememberId, SUCCESS, type Window } from './window.ts'
 
 /** Puts the ids of public lines into a window: those of the last positions up to `position`. */
 export function rememberLines(window: Window, log: string, bytes: Uint8Array, position: number): void {
@@ -12,16 +12,21 @@ export function rememberLines(window: Window, log: string, bytes: Uint8Array, po
     if (!(n > oldest) || n > position) continue
     const quick = log === SKIPPED ? null : quickId(buffer, start, end)
     if (quick !== null) {
-      findId(window, quick)
-      advance(window, n, SUCCESS)
+      rememberId(window, quick, n, SUCCESS)
       continue
     }
     const line = parseLine(textOf(bytes, start, end), log)
     if (line === null) throw new Error(`${log}.jsonl has an unreadable line at position ${n}`)
-    const code = line.skipped === null ? SUCCESS : 2 + ERROR_CODES.indexOf(line.skipped as ErrorCode)
-    findId(window, line.id)
-    advance(window, n, line.skipped === DUPLICATE ? NO_OUTCOME : code)
+    rememberId(window, line.id, n, outcomeOfLine(line))
   }
+}
+
+/** What a public line stands for in the window. */
+export function outcomeOfLine({ skipped, log }: ParsedLine): number {
+  if (skipped === null) return SUCCESS
+  if (skipped === DUPLICATE) return NO_OUTCOME
+  const outcome = refusalOutcome(skipped as ErrorCode)
+  return log === REFUSALS ? recorded(outcome) : outcome
 }
 
 /** The id of a line without parsing all of it; null when it needs a real parser. */

@@ -1,7 +1,7 @@
 /**
  * The replica: one server's part in the total order, as a pure state machine. `step(now, inputs)` takes what happened
  * and returns what to do (types.ts has the contract). No sockets, files, timers, randomness: the same code runs in a
- * server and in the simulator. replication.md's rules are cited as R1 … R9 where they are kept.
+ * server and in the simulator. replication.md's rules are cited as R1 … R10 where they are kept.
  */
 import type { Instance, Rank, ReplicaMessage } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
@@ -15,6 +15,7 @@ import { merge, mergeClient } from './lamport.ts'
 import { orderEvents, releaseEvents, updateStable } from './ordering.ts'
 import { roughBytes } from './origin_log.ts'
 import { answerWaiting } from './reads.ts'
+import { settleRefusals } from './refusals.ts'
 import { answerFetch, fetchMissing, takeEvents } from './repair.ts'
 import { answerDurable, expireWaiters, takeRequest } from './requests.ts'
 import { isSame } from './sameness.ts'
@@ -68,6 +69,7 @@ export function createReplica(
     window,
     waiters: new Map(),
     undurable: [],
+    refusing: [],
     waiting: [],
     change: null,
     flush: null,
@@ -119,6 +121,7 @@ export function step(r: Replica, now: number, inputs: readonly Input[]): Effect[
   progressChange(r)
   orderEvents(r)
   answerDurable(r)
+  settleRefusals(r)
   answerWaiting(r)
   // A write that waited for the state may have become an event just now.
   publishEvents(r)

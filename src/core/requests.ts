@@ -2,15 +2,18 @@
  * Requests: from a client's words to an event, and from an event's fate to the answer. A waiter waits for the outcome
  * of its id, whichever event brings it.
  */
-import { ERROR_CODES, type ErrorCode, quote, type Refusal, refuse } from '../protocol/errors.ts'
+
+import type { Data } from '../protocol/envelope.ts'
+import { type ErrorCode, quote, type Refusal, refuse } from '../protocol/errors.ts'
 import { checkRequest, type WriteService } from '../protocol/service.ts'
 import { mergeClient, mergeTrusted, tick } from './lamport.ts'
 import { makeLine } from './lines.ts'
 import type { OriginLog } from './origin_log.ts'
 import { waitForState } from './reads.ts'
+import { recordedRefusal, refuseWrite } from './refusals.ts'
 import type { Replica, Waiter } from './state.ts'
 import type { ClientRequest, Outcome } from './types.ts'
-import { findId, NO_OUTCOME, SUCCESS } from './window.ts'
+import { codeOf, findId, isRecorded, NO_OUTCOME, SUCCESS } from './window.ts'
 
 /** How long without a word from a quorum until writes are refused at once, ms. */
 const QUORUM_SILENCE_MS = 1000
@@ -34,7 +37,7 @@ export function takeRequest(r: Replica, request: ClientRequest): void {
   takeWrite(r, { ...item, service }, false)
 }
 
-export type WriteItem = { token: unknown; id: string; request: Record<string, unknown>; service: WriteService<unknown> }
+export type WriteItem = { token: unknown; id: string; request: Data; service: WriteService<unknown> }
 
 /**
  * Takes a write.
@@ -45,18 +48,20 @@ export function takeWrite(r: Replica, item: WriteItem, settled: boolean): void {
   const waiter = r.waiters.get(id)
   if (waiter !== undefined) {
     // Already durable, only not ordered yet: a durable service can say so at once.
-    if (waiter.service.ack === 'durable' && waiter.seq <= (r.own?.stable ?? 0))
+    if (waiter.refusal === null && waiter.service.ack === 'durable' && waiter.seq <= (r.own?.stable ?? 0))
       reply(r, token, { data: service.success })
     else attach(r, waiter, token)
     return
   }
   const known = findId(r.window, id)
-  if (known !== NO_OUTCOME) return reply(r, token, outcomeOf(known, service, request))
-  const refusal = cannotWrite(r)
-  if (refusal !== null) return reply(r, token, refusal)
+  if (known !== NO_OUTCOME && !isRecorded(known)) return reply(r, token, outcomeOf(known, service, request))
+  const hindrance = cannotWrite(r)
+  if (hindrance !== null) return reply(r, token, hindrance)
+  const before = codeOf(known) ?? recordedRefusal(r, id)
+  if (before !== null) return refuseWrite(r, item, refusalOf(before, service, request))
   const prepared = service.prepare(request, r.state)
   if ('body' in prepared) makeEvent(r, item, prepared.body)
-  else if (settled) reply(r, token, prepared)
+  else if (settled) refuseWrite(r, item, prepared.refusal)
   else waitForState(r, item)
 }
 
@@ -96,17 +101,23 @@ function hearsQuorum(r: Replica): boolean {
   return heard >= r.installed.view.quorum
 }
 
-function makeEvent(r: Replica, item: WriteItem, body: Record<string, unknown>): void {
+function makeEvent(r: Replica, item: WriteItem, body: Data): void {
+  r.undurable.push(addEvent(r, item, item.service.log, body))
+}
+
+/** Makes an event of a request; the request waits for the outcome of its id. @param refusal when that is the event (R10) */
+export function addEvent(r: Replica, item: WriteItem, log: string, body: Data, refusal: Refusal | null = null): Waiter {
   const own = r.own!
   r.clock = tick(r.clock)
   const seq = own.held + r.newLines.length + 1
   r.newLines.push(makeLine({ clock: r.clock, origin: own.origin, seq, id: item.id, time: r.time }, body))
-  r.newHead.push([r.clock, item.service.log, item.id])
+  r.newHead.push([r.clock, log, item.id])
   const waiter: Waiter = {
     id: item.id,
     service: item.service,
     request: item.request,
     body,
+    refusal,
     tokens: [item.token],
     seq,
     time: r.time,
@@ -114,7 +125,7 @@ function makeEvent(r: Replica, item: WriteItem, body: Record<string, unknown>): 
     deadline: r.now + r.options.requestTimeoutMs,
   }
   r.waiters.set(item.id, waiter)
-  r.undurable.push(waiter)
+  return waiter
 }
 
 /** Answers the durable waiters whose events a quorum holds, and tells their subscribers. */
@@ -133,14 +144,14 @@ export function answerDurable(r: Replica): void {
   if (done > 0) r.undurable.splice(0, done)
 }
 
-/** An id has its place in the order: whoever waits for it hears its outcome. */
+/** An id has its place in the order: whoever waits for it hears its outcome, unless it is a recorded refusal (R10). */
 export function settle(r: Replica, id: string, outcome: number): void {
-  const waiter = r.waiters.get(id)
+  const waiter = isRecorded(outcome) ? undefined : r.waiters.get(id)
   if (waiter === undefined) return
   r.waiters.delete(id)
   for (const token of waiter.tokens) reply(r, token, outcomeOf(outcome, waiter.service, waiter.request))
   waiter.tokens.length = 0
-  if (waiter.service.ack === 'ordered' && outcome === SUCCESS) deliver(r, waiter)
+  if (waiter.refusal === null && waiter.service.ack === 'ordered' && outcome === SUCCESS) deliver(r, waiter)
 }
 
 /** Answers `refusal` to everybody who waits for a write or a read; their events, if any, go their way. */
@@ -151,7 +162,8 @@ export function failWaiters(r: Replica, code: ErrorCode, description: string): v
   }
   r.waiters.clear()
   r.undurable = []
-  for (const waiting of r.waiting) reply(r, waiting.token, { refusal })
+  r.refusing = []
+  for (const waiting of r.waiting) if ('token' in waiting) reply(r, waiting.token, { refusal })
   r.waiting = []
 }
 
@@ -174,9 +186,11 @@ function deliver(r: Replica, waiter: Waiter): void {
 }
 
 /** The answer that an id's outcome stands for. */
-function outcomeOf(outcome: number, service: WriteService<unknown>, request: Record<string, unknown>): Outcome {
+function outcomeOf(outcome: number, service: WriteService<unknown>, request: Data): Outcome {
   if (outcome === SUCCESS) return { data: service.success }
-  const code = ERROR_CODES[outcome - 2] ?? 'internal'
-  const refusal: Refusal = refuse(code, service.describe?.(code, request) ?? code)
-  return { refusal }
+  return { refusal: refusalOf(codeOf(outcome) ?? 'internal', service, request) }
 }
+
+/** A refusal in the service's words. */
+export const refusalOf = (code: ErrorCode, service: WriteService<unknown>, request: Data): Refusal =>
+  refuse(code, service.describe?.(code, request) ?? code)

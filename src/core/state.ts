@@ -1,5 +1,6 @@
 /** The replica's state: one plain object, changed only inside `step`. */
 import type { Data } from '../protocol/envelope.ts'
+import type { Refusal } from '../protocol/errors.ts'
 import type {
   CopiedMessage,
   FlushMessage,
@@ -67,6 +68,8 @@ export type Waiter = {
   service: WriteService<unknown>
   request: Data
   body: Data
+  /** R10: what is told if no event of the id turns up; null for a waiter whose event that is. */
+  refusal: Refusal | null
   tokens: unknown[]
   seq: number
   time: number
@@ -74,10 +77,9 @@ export type Waiter = {
   deadline: number
 }
 
-/** A request that waits until the state is known to hold everything up to clock `c`. */
-export type Waiting = {
-  c: number
-  since: number
+/** What waits until the state is known to hold everything up to clock `c`: a request, or a refusal that all hold. */
+export type Waiting = { c: number; since: number } & (WaitingRequest | { refused: Waiter })
+export type WaitingRequest = {
   token: unknown
   id: string
   request: Data
@@ -132,6 +134,8 @@ export type Replica = {
   waiters: Map<string, Waiter>
   /** Own waiters in order of seq, until durable. */
   undurable: Waiter[]
+  /** R10: own refusals in order of seq, until every member holds them. */
+  refusing: Waiter[]
   waiting: Waiting[]
   change: Change | null
   /** Our flush in the newest known view, repeated until every member has acknowledged there. */

@@ -6,13 +6,25 @@
  * which id leaves the window next; an open-addressing table finds an id in the ring. 17 MB for a million.
  * Limit: two ids with the same 64 bits are taken for one (odds 1 in 10^13 a position), on every server alike.
  */
+import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
 import { type Hash, hashText } from './hash.ts'
 
 export const WINDOW_POSITIONS = 1_000_000
 
-/** Outcomes are kept in a byte: 0 nothing here, 1 success, 2 + index in ERROR_CODES a refusal. */
+/**
+ * Outcomes are kept in a byte: 0 nothing here, 1 success, 2 + index in ERROR_CODES a refusal; with 128 added one that was
+ * recorded by itself (R10), instead of which an event of the id counts.
+ */
 export const NO_OUTCOME = 0
 export const SUCCESS = 1
+const RECORDED = 128
+
+export const refusalOutcome = (code: ErrorCode): number => 2 + ERROR_CODES.indexOf(code)
+export const recorded = (outcome: number): number => outcome | RECORDED
+export const isRecorded = (outcome: number): boolean => outcome >= RECORDED
+
+/** The error code of a refusal's outcome, recorded or not; null for the others. */
+export const codeOf = (outcome: number): ErrorCode | null => ERROR_CODES[(outcome & ~RECORDED) - 2] ?? null
 
 export type Window = {
   capacity: number
@@ -41,12 +53,35 @@ export function createWindow(capacity: number = WINDOW_POSITIONS): Window {
 /** The outcome of an id, or NO_OUTCOME. Leaves the id's hash in `scratch`. */
 export function findId(window: Window, id: string): number {
   hashText(id, window.scratch)
+  const slot = slotOf(window)
+  return slot < 0 ? NO_OUTCOME : window.outcome[slot]!
+}
+
+/** The ring slot of the hash in `scratch`, or -1. */
+function slotOf(window: Window): number {
   const { hi, lo } = window.scratch
   for (let at = lo & window.mask; ; at = (at + 1) & window.mask) {
     const slot = window.table[at]! - 1
-    if (slot < 0) return NO_OUTCOME
-    if (window.lo[slot] === lo && window.hi[slot] === hi) return window.outcome[slot]!
+    if (slot < 0 || (window.lo[slot] === lo && window.hi[slot] === hi)) return slot
   }
+}
+
+/** Forgets the id of the last `findId`, which was found: another outcome takes its place. */
+export function forgetId(window: Window): void {
+  const slot = slotOf(window)
+  remove(window, slot)
+  window.outcome[slot] = NO_OUTCOME
+}
+
+/**
+ * Puts what an event stands for into the window. Positions may come in any order, as long as none has left the window:
+ * an event counts instead of a recorded refusal of its id, whichever comes first here.
+ */
+export function rememberId(window: Window, id: string, position: number, outcome: number): void {
+  const known = findId(window, id)
+  const isLess = isRecorded(outcome) && known !== NO_OUTCOME
+  if (isRecorded(known) && outcome !== NO_OUTCOME && !isLess) forgetId(window)
+  advance(window, position, isLess ? NO_OUTCOME : outcome)
 }
 
 /**

@@ -115,12 +115,12 @@ export type WriteService<State> = Base & {
   log: string
   /**
    * Request → event body, or a refusal from the state. A refusal is final only after the core has made sure that
-   * the state is recent enough; a body may be prepared from an older state.
+   * the state is recent enough, and that no copy of the request has its effect; a body may be prepared from an older state.
    */
   prepare(request: Data, state: State): Prepared
   /** Event → state. Deterministic: it runs on every replica. Returns an error code to make it an event without effect. */
   apply?(event: AppliedEvent, state: State): ErrorCode | null
-  /** The text that goes with a code from `apply`: from the request alone, so that a retry gets the same answer. */
+  /** The text that goes with a code from `prepare` or `apply`: from the request alone, so that a retry gets the same answer. */
   describe?(code: ErrorCode, request: Data): string
   /** The success fields of the reply (stamped with timestamp and clock by the caller). Constant, so encoded once. */
   success: Data

@@ -121,6 +121,30 @@ test('questions that make no sense are refused', async () => {
   for (const [question, code] of wrong) await assert.rejects(page(question), { code }, JSON.stringify(question))
 })
 
+test('what was refused for good stays refused under its id, on every server, whatever exists by then', async () => {
+  const publish = (id: string) =>
+    client.call('publish', { user: 'ana', channel: 'later', message: id }, { id }).then(
+      ({ status }) => String(status),
+      ({ message }) => String(message),
+    )
+  const refused = 'unknown_channel: there is no channel "later"'
+  assert.equal(await publish('copied'), refused)
+  await client.call('channel', { channel: 'later' })
+  // One after the other: the broker gives them to the servers in turn.
+  for (let copy = 0; copy < 6; copy++) assert.equal(await publish('copied'), refused)
+  assert.equal(await publish('another'), 'OK')
+  await assertSettled(cluster, [], [])
+  assert.deepEqual(
+    inFile('publications', ({ channel }) => channel === 'later').map(({ id }) => id),
+    ['another'],
+  )
+  const lines = inFile('skipped', ({ id }) => id === 'copied')
+  assert.deepEqual(
+    lines.map(({ log, service, skipped }) => [log, service, skipped]),
+    lines.map((_, i) => ['refusals', 'publish', i === 0 ? 'unknown_channel' : 'duplicate']),
+  )
+})
+
 test('while others write, every server answers with what was answered OK before', async (t) => {
   await client.call('channel', { channel: 'busy' })
   const writer = startWriter({ ask: retrying(client), user: 'zoe', channel: 'busy' })

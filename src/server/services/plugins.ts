@@ -65,7 +65,7 @@ export function readPlugins(
   taken: { services: Iterable<string>; logs: Iterable<string> },
 ): Plugin[] {
   const services = new Map([...taken.services].map((name) => [name, 'Compasso']))
-  const logs = new Map([...taken.logs, 'skipped'].map((name) => [name, 'Compasso']))
+  const logs = new Map([...taken.logs, 'skipped', 'refusals'].map((name) => [name, 'Compasso']))
   const names = new Map<string, string>()
   return modules.map((module) => {
     const plugin = readPlugin(module)

@@ -4,6 +4,8 @@ import { writeService } from '../../../protocol/service.ts'
 import { alsoNamed, name, text } from '../schema.ts'
 import type { ChatState } from './state.ts'
 
+const missing = (user: string): string => `there is no user ${quote(user)}`
+
 const fields = z.object({
   src: name('src', 'who writes'),
   dst: name('dst', 'to whom'),
@@ -18,9 +20,10 @@ export const message = writeService({
   ack: 'durable',
   log: 'messages',
   prepare({ src, dst, message }, state: ChatState) {
-    if (!state.users.has(dst)) return { refusal: refuse('unknown_user', `there is no user ${quote(dst)}`) }
+    if (!state.users.has(dst)) return { refusal: refuse('unknown_user', missing(dst)) }
     return { body: { src, dst, message } }
   },
+  describe: (_, { dst }) => missing(dst),
   success: { status: 'OK' },
   publication: {
     topic: ({ dst }) => dst,

@@ -4,6 +4,8 @@ import { writeService } from '../../../protocol/service.ts'
 import { name, text } from '../schema.ts'
 import type { ChatState } from './state.ts'
 
+const missing = (channel: string): string => `there is no channel ${quote(channel)}`
+
 const schema = z.object({
   user: name('user', 'who publishes'),
   channel: name('channel', 'where'),
@@ -18,10 +20,10 @@ export const publish = writeService({
   ack: 'durable',
   log: 'publications',
   prepare({ user, channel, message }, state: ChatState) {
-    if (!state.channels.has(channel))
-      return { refusal: refuse('unknown_channel', `there is no channel ${quote(channel)}`) }
+    if (!state.channels.has(channel)) return { refusal: refuse('unknown_channel', missing(channel)) }
     return { body: { user, channel, message } }
   },
+  describe: (_, { channel }) => missing(channel),
   success: { status: 'OK' },
   publication: { topic: ({ channel }) => channel, map: (body) => ({ type: 'publication', ...body }) },
 })
