@@ -47,6 +47,17 @@ test('batches are by service, and a sixth of what is in flight from 100 to 1,000
   assert.deepEqual([...new Set(large.sent.map(({ envelopes }) => envelopes.length))], [1000])
 })
 
+test('a page of history travels alone, since its reply may fill a frame; what is asked beside it does not', () => {
+  const { table, sent, add } = start()
+  for (let i = 0; i < 3; i++) add('history', { channel: 'samba' })
+  for (let i = 0; i < 2; i++) add('publish')
+  table.flush(0)
+  assert.deepEqual(
+    sent.map(({ array, envelopes }) => `${envelopes[0]!.service} ${envelopes.length} ${array}`),
+    ['history 1 false', 'history 1 false', 'history 1 false', 'publish 2 true'],
+  )
+})
+
 test('a body never has more than 1 MiB, and what cannot be sent is refused alone', () => {
   const { table, sent, add } = start()
   const text = 'x'.repeat(60_000)
