@@ -5,6 +5,7 @@ import { createCheck } from './check.ts'
 import { createClients } from './clients.ts'
 import { createDisk } from './disk.ts'
 import { calm, unleash } from './faults.ts'
+import { MOODY_SERVICES } from './moods.ts'
 import { checkOperations, countCopies } from './operations.ts'
 import { createProxy } from './proxy.ts'
 import { createRandom } from './random.ts'
@@ -50,7 +51,7 @@ export type RunOptions = {
 
 export function runSeed(seed: number, options: RunOptions = {}): Outcome {
   const random = createRandom(seed)
-  const weather = drawWeather(random, options.profile)
+  const weather = drawWeather(seed, random, options.profile)
   if (options.rage !== undefined) weather.rage = options.rage
   const world = createWorld(createSchedule(), random, weather, options.trace ?? false)
   const cluster = createCluster(world, seed)
@@ -132,7 +133,13 @@ function play(cluster: Whole): number {
     }
     cluster.times.checkEvents(check.lines)
     check.finish()
-    checkOperations(clients.operations, check.lines, cluster.proxy.heard, check.fail)
+    checkOperations(
+      clients.operations,
+      check.lines,
+      cluster.proxy.heard,
+      check.fail,
+      weather.moods > 0 ? MOODY_SERVICES : [],
+    )
     countCopies(world, check.lines)
     return now - weather.rage
   }

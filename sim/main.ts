@@ -10,7 +10,7 @@ import { FAULT_KINDS } from './faults.ts'
 import { createRandom } from './random.ts'
 import { type Result, runOne, runSeeds } from './run.ts'
 import { SHIVIZ_PARSER } from './trace.ts'
-import { drawWeather, PROFILE_NAMES } from './weather.ts'
+import { drawWeather, isProfile, PROFILE_NAMES } from './weather.ts'
 
 const USAGE =
   'usage: npm run sim -- [--seeds N] [--from S] [--hours H] [--jobs J] [--profile P] [--first] | --seed S [--profile P] [--trace FILE]'
@@ -28,8 +28,10 @@ async function main(): Promise<number> {
     },
   })
   const { profile } = values
-  if (profile !== undefined && !PROFILE_NAMES.includes(profile))
-    throw new Error(`no profile ${JSON.stringify(profile)}; there are ${PROFILE_NAMES.join(', ')}`)
+  if (profile !== undefined && !isProfile(profile))
+    throw new Error(
+      `no profile ${JSON.stringify(profile)}; there are ${PROFILE_NAMES.join(', ')}, each also with ", moody" behind it`,
+    )
   if (values.seed !== undefined) return replay(whole(values.seed, 0), profile, values.trace)
   if (values.trace !== undefined) throw new Error('--trace is for one seed: give --seed, too')
   const hours = values.hours === undefined ? Number.POSITIVE_INFINITY : positive(values.hours)
@@ -66,7 +68,7 @@ function replay(seed: number, profile: string | undefined, file: string | undefi
 
 /** All that was drawn, as JSON. */
 function describeWeather(seed: number, profile: string | undefined): string {
-  const { slowLinks, ...weather } = drawWeather(createRandom(seed), profile)
+  const { slowLinks, ...weather } = drawWeather(seed, createRandom(seed), profile)
   return `weather ${JSON.stringify({ ...weather, slowLinks: [...slowLinks] })}`
 }
 

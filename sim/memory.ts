@@ -17,9 +17,12 @@ export function overgrown(r: Replica): string | null {
   const pending = r.pending.reduce((sum, piece) => sum + piece.length, 0)
   if (pending > most * (r.peers.size + 1)) return `${pending} bytes wait for the journal`
   const unordered = r.own === null ? 0 : r.own.held - r.own.ordered
-  const refusals = r.refusing.length + r.waiting.filter((item) => 'refused' in item).length
-  if (r.waiters.size > unordered + r.newLines.length + refusals)
-    return `${r.waiters.size} waiters for ${unordered} unordered events and ${refusals} refusals`
+  // A refusal that is ordered waits on for the others, as long as a client waits for it.
+  const refused = [...r.waiters.values()].filter(({ refusal, tokens }) => refusal !== null && tokens.length > 0)
+  if (r.waiters.size > unordered + r.newLines.length + refused.length)
+    return `${r.waiters.size} waiters for ${unordered} unordered events and ${refused.length} refusals`
+  const waiting = r.refusing.length + r.waiting.filter((item) => 'refused' in item).length
+  if (waiting > refused.length) return `${waiting} refusals that nobody waits for`
   return null
 }
 

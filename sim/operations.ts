@@ -26,12 +26,13 @@ export type Operation = {
 type Fail = (what: string) => void
 type Effects = { effective: Map<string, number>; created: Map<string, number> }
 
-/** @param heard ids of publications that a subscriber was told of */
+/** @param heard ids of publications that a subscriber was told of  @param moody services whose refusals need not be true */
 export function checkOperations(
   operations: readonly Operation[],
   lines: ReadonlyMap<number, ParsedLine>,
   heard: ReadonlySet<string>,
   fail: Fail,
+  moody: readonly string[] = [],
 ): void {
   const refusedThere = new Map<string, string>()
   const effects: Effects = { effective: new Map(), created: new Map() }
@@ -53,7 +54,12 @@ export function checkOperations(
       fail(`${id} was refused with ${code}, and the order says ${refusedThere.get(id) ?? 'nothing'}`)
   }
   for (const id of heard) if (!effective.has(id)) fail(`subscribers heard ${id}, which is not in the files`)
-  checkRefusals(operations, lines, effective, fail)
+  checkRefusals(
+    operations.filter(({ service }) => !moody.includes(service)),
+    lines,
+    effective,
+    fail,
+  )
   const lives = new Set(operations.map((operation) => operation.brokerLife))
   lives.delete(-1)
   for (const life of lives)

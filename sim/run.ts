@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type RunOptions, runSeed } from './cluster.ts'
+import { nameOf } from './weather.ts'
 
 /** Nearly everything in a simulation lives for milliseconds: with room for the young, little is collected twice. */
 const YOUNG_MB = 64
@@ -33,7 +34,8 @@ export type Plan = RunOptions & {
 
 export function runOne(seed: number, options: RunOptions): Result {
   const { weather, failures, trace, faults, positions, acknowledged, virtualMs, wholeAfterMs } = runSeed(seed, options)
-  const { profile, servers } = weather
+  const profile = nameOf(weather)
+  const { servers } = weather
   const kept = failures.length > 0 ? trace : []
   return { seed, profile, servers, failures, trace: kept, faults, positions, acknowledged, virtualMs, wholeAfterMs }
 }

@@ -9,6 +9,7 @@ import type { Check } from './check.ts'
 import { cutPower, type Disk } from './disk.ts'
 import { carryOut } from './effects.ts'
 import { findDamagedFile, loadDisk } from './load.ts'
+import { withMoods } from './moods.ts'
 import { carry } from './network.ts'
 import type { SimProxy } from './proxy.ts'
 import type { SimRef } from './ref.ts'
@@ -79,7 +80,7 @@ export function startServer(cluster: Cluster, server: SimServer): void {
 
 function run(cluster: Cluster, server: SimServer): void {
   const { world } = cluster
-  const app = createApplication()
+  const app = withMoods(createApplication(), world)
   const { recovery, damaged } = loadDisk(app, server.disk, world.weather.options.windowPositions)
   const { restored } = recovery
   if (damaged !== null) note(world, server.name, `${damaged} is damaged: what cannot be believed is set aside`)

@@ -13,6 +13,8 @@ export type Planned = (typeof PLANNED)[number]
 
 export type Weather = {
   profile: string
+  /** How often services refuse at random what could be done: nothing but answers rests on a refusal being true. */
+  moods: number
   servers: number
   clients: number
   /** How many of them do nothing but publish: who waits for the order makes no more events while it stands still. */
@@ -50,7 +52,7 @@ export type Weather = {
   options: Options
 }
 
-const CALM: Omit<Weather, 'profile' | 'servers' | 'slowLinks'> = {
+const CALM: Omit<Weather, 'profile' | 'moods' | 'servers' | 'slowLinks'> = {
   ...{
     clients: 3,
     publishers: 0,
@@ -157,17 +159,26 @@ const PROFILES: Record<string, (random: Random) => Drawn> = {
 
 export const PROFILE_NAMES = Object.keys(PROFILES)
 
-/** @param forced a profile's name: a kept seed means the same weather when profiles are added */
-export function drawWeather(random: Random, forced?: string): Weather {
+/** Behind a profile's name: the same weather, with services that refuse at random. */
+const MOODY = ', moody'
+const MOODY_SEEDS = 4
+const MOODS = { moods: 0.4, doubledRequests: 0.3 }
+
+export const isProfile = (name: string): boolean => PROFILE_NAMES.includes(name.replace(MOODY, ''))
+export const nameOf = ({ profile, moods }: Weather): string => (moods > 0 ? profile + MOODY : profile)
+
+/** @param forced a profile's name, perhaps moody: a kept seed means the same weather when profiles are added */
+export function drawWeather(seed: number, random: Random, forced?: string): Weather {
   const drawn = random.pick(PROFILE_NAMES)
-  const profile = forced ?? drawn
+  const isMoody = forced === undefined ? seed % MOODY_SEEDS === 0 : forced.endsWith(MOODY)
+  const profile = forced?.replace(MOODY, '') ?? drawn
   const make = PROFILES[profile]
   if (make === undefined)
     throw new Error(`no profile ${JSON.stringify(profile)}; there are ${PROFILE_NAMES.join(', ')}`)
   const servers = random.pick([3, 3, 3, 3, 4, 5, 5, 7])
   const think = random.pick([10, 60, 200])
   const { slow = 0, ...rest } = make(random)
-  const weather = { ...CALM, profile, servers, think, ...rest }
+  const weather = { ...CALM, profile, moods: 0, servers, think, ...rest, ...(isMoody ? MOODS : {}) }
   if (weather.scaling > 0) weather.servers = 3
   const name = (): string =>
     random.pick(['ref', 'broker', ...Array.from({ length: weather.servers }, (_, i) => `s${i + 1}`)])

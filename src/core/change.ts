@@ -69,6 +69,7 @@ function createPeer(r: Replica, member: View['members'][number], counts: boolean
     promisedAt: r.now,
     pending: null,
     have: new Map(),
+    heldOfOurs: 0,
     ordered: 0,
     heardAt: r.now,
     flush: null,

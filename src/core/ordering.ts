@@ -158,6 +158,7 @@ export function absorbLine(r: Replica, line: ParsedLine): void {
   applyLine(r, line)
   // History has many origins that are long gone: a log is only for what is held.
   const log = r.logs.get(line.origin)
+  if (line.log === REFUSALS) log?.refusals.delete(line.id)
   if (log === undefined) r.past.set(line.origin, line.seq)
   else skipTo(log, line.seq)
 }
@@ -182,7 +183,6 @@ export const rankOf = (line: ParsedLine): number => Number(line.origin.slice(7, 
 /** Moves a log's ordered seq on; what is not held here is not needed any more. */
 function skipTo(log: OriginLog, seq: number): void {
   log.ordered = Math.max(log.ordered, seq)
-  for (const [id, at] of log.refusals) if (at <= log.ordered) log.refusals.delete(id)
   if (log.held >= log.ordered) {
     if (log.committed < log.ordered) log.committed = log.ordered
     return

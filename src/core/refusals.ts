@@ -8,6 +8,9 @@
  * holds it makes no event of its id any more. The client is told when nothing unknown can have been made of the id: when
  * every member holds the refusal, and all that they had made by then has its place in the order. An event that was made of
  * the id before its server heard of the refusal counts, wherever the two stand in the order: it may have been answered OK.
+ *
+ * A member may hold it in memory only, so that one slow disk does not hold up refusals. Should it be killed, it makes nothing
+ * before it is in a view again, and as the refusal is ordered before it is told, that view has it.
  */
 import { type ErrorCode, isRetriable, type Refusal } from '../protocol/errors.ts'
 import { REFUSALS } from './lines.ts'
@@ -36,8 +39,9 @@ export function recordedRefusal(r: Replica, id: string): ErrorCode | null {
 /** Lets own refusals that every member holds wait for the state that has all that the members made before. */
 export function settleRefusals(r: Replica): void {
   if (r.refusing.length === 0 || !r.active || r.own === null) return
-  let held = r.own.committed
-  for (const peer of r.peers.values()) held = Math.min(held, peer.have.get(r.own.origin) ?? 0)
+  let held = r.own.held
+  for (const peer of r.peers.values())
+    held = Math.min(held, Math.max(peer.heldOfOurs, peer.have.get(r.own.origin) ?? 0))
   let done = 0
   for (const waiter of r.refusing) {
     if (waiter.seq > held) break
@@ -45,6 +49,13 @@ export function settleRefusals(r: Replica): void {
     if (r.waiters.get(waiter.id) === waiter) waitForState(r, { refused: waiter })
   }
   r.refusing.splice(0, done)
+}
+
+/** Forgets refusals that no waiter stands for any more; their events go their way. */
+export function forgetDropped(r: Replica): void {
+  const isAwaited = (waiter: Waiter): boolean => r.waiters.get(waiter.id) === waiter
+  r.refusing = r.refusing.filter(isAwaited)
+  r.waiting = r.waiting.filter((item) => !('refused' in item) || isAwaited(item.refused))
 }
 
 /** The state has all that can have been made of a refused id: the refusal stands if that is what it says. */

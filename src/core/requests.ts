@@ -10,7 +10,7 @@ import { mergeClient, mergeTrusted, tick } from './lamport.ts'
 import { makeLine } from './lines.ts'
 import type { OriginLog } from './origin_log.ts'
 import { waitForState } from './reads.ts'
-import { recordedRefusal, refuseWrite } from './refusals.ts'
+import { forgetDropped, recordedRefusal, refuseWrite } from './refusals.ts'
 import type { Replica, Waiter } from './state.ts'
 import type { ClientRequest, Outcome } from './types.ts'
 import { codeOf, findId, isRecorded, NO_OUTCOME, SUCCESS } from './window.ts'
@@ -151,7 +151,8 @@ export function settle(r: Replica, id: string, outcome: number): void {
   r.waiters.delete(id)
   for (const token of waiter.tokens) reply(r, token, outcomeOf(outcome, waiter.service, waiter.request))
   waiter.tokens.length = 0
-  if (waiter.refusal === null && waiter.service.ack === 'ordered' && outcome === SUCCESS) deliver(r, waiter)
+  if (waiter.refusal !== null) forgetDropped(r)
+  else if (waiter.service.ack === 'ordered' && outcome === SUCCESS) deliver(r, waiter)
 }
 
 /** Answers `refusal` to everybody who waits for a write or a read; their events, if any, go their way. */
@@ -169,11 +170,17 @@ export function failWaiters(r: Replica, code: ErrorCode, description: string): v
 
 /** Answers what has waited too long; what becomes of it is unknown, and a retry with the same id settles it. */
 export function expireWaiters(r: Replica): void {
+  let dropped = 0
   for (const waiter of r.waiters.values()) {
-    if (waiter.deadline > r.now) return
+    if (waiter.deadline > r.now) break
     for (const token of waiter.tokens) reply(r, token, UNAVAILABLE('no quorum of servers has confirmed it in time'))
     waiter.tokens.length = 0
+    // A retry makes a refusal of its own; with what was asked, this one may be large.
+    if (waiter.refusal === null) continue
+    r.waiters.delete(waiter.id)
+    dropped++
   }
+  if (dropped > 0) forgetDropped(r)
 }
 
 export const reply = (r: Replica, token: unknown, outcome: Outcome): void => {

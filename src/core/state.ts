@@ -54,6 +54,8 @@ export type Peer = {
   promisedAt: number
   pending: { clock: number; made: number } | null
   have: Map<Origin, number>
+  /** How far it holds this server's events, on disk or not. */
+  heldOfOurs: number
   ordered: Position
   heardAt: number
   flush: FlushMessage | null

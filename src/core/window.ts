@@ -86,7 +86,7 @@ export function rememberId(window: Window, id: string, position: number, outcome
 
 /**
  * Moves the window on to a position, which takes the hash in `scratch` (of the last `findId`) with an outcome, or with
- * NO_OUTCOME takes none. Positions come one after the other.
+ * NO_OUTCOME takes none.
  */
 export function advance(window: Window, position: number, outcome: number): void {
   const slot = position % window.capacity

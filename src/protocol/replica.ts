@@ -37,6 +37,8 @@ export type AckMessage = From & {
   view: ViewId | null
   made: number
   have: Seqs
+  /** R10: what is held in memory of origins with refusals that are not on disk here yet. */
+  held: Seqs
   ordered: Position
   digest: string
   ask: number | null
@@ -162,10 +164,10 @@ function readEvents(from: From, data: Data): EventsMessage | null {
 }
 
 function readAck(from: From, data: Data): AckMessage | null {
-  const { origin, view, made, have, ordered, digest, ask } = data
+  const { origin, view, made, have, held, ordered, digest, ask } = data
   if (!isOrigin(origin) || !(view === null || isViewId(view)) || !isCount(made) || !isSeqs(have)) return null
-  if (!isCount(ordered) || typeof digest !== 'string' || !(ask === null || isCount(ask))) return null
-  return { ...from, type: 'ack', origin, view, made, have, ordered, digest, ask }
+  if (!isSeqs(held) || !isCount(ordered) || typeof digest !== 'string' || !(ask === null || isCount(ask))) return null
+  return { ...from, type: 'ack', origin, view, made, have, held, ordered, digest, ask }
 }
 
 function readFlush(from: From, data: Data): FlushMessage | null {

@@ -3,7 +3,7 @@
  * network that delivers everything at once and disks that are instantly durable, so that a person can follow.
  *
  * Commands: `start N` · `start N, S with another service` · `request S service {json} as id` · `view N: 1 2 …` (as ref would issue it) · `down S` · `up S` ·
- * `hold A>B` (its messages wait) · `release A>B` · `wait ms` · `files`
+ * `hold A>B` (its messages wait) · `release A>B` · `stall S` (its fsyncs do not end) · `resume S` · `wait ms` · `files`
  */
 
 import { emptyFound, recover } from '../../src/core/recovery.ts'
@@ -57,6 +57,7 @@ const OTHER_SERVICE: Module = {
 function createWorld() {
   const servers = new Map<number, Server>()
   const held = new Map<string, Sent[]>()
+  const stalled = new Map<number, Input[]>()
   const queue: Sent[] = []
   let happened: string[] = []
   let now = 0
@@ -79,7 +80,11 @@ function createWorld() {
       const to = [...servers.values()].find((one) => one.replica?.instance === effect.to)
       if (to !== undefined) send(server, to.rank, effect.message)
     }
-    if (effect.type === 'commit') feed(server, { type: 'committed', token: effect.token })
+    if (effect.type === 'commit') {
+      const committed: Input = { type: 'committed', token: effect.token }
+      if (stalled.has(rank)) stalled.get(rank)!.push(committed)
+      else feed(server, committed)
+    }
     if (effect.type === 'checkpoint') feed(server, { type: 'checkpointed', token: effect.token })
     if (effect.type === 'write')
       server.files.set(effect.log, (server.files.get(effect.log) ?? '') + Buffer.from(effect.lines))
@@ -187,6 +192,15 @@ function createWorld() {
       (link) => {
         queue.push(...(held.get(link!) ?? []))
         held.delete(link!)
+      },
+    ],
+    [/^stall (\d+)$/, (rank) => stalled.set(Number(rank), [])],
+    [
+      /^resume (\d+)$/,
+      (rank) => {
+        const inputs = stalled.get(Number(rank)) ?? []
+        stalled.delete(Number(rank))
+        for (const input of inputs) feed(servers.get(Number(rank))!, input)
       },
     ],
     [/^wait (\d+)$/, (ms) => pass(Number(ms))],

@@ -19,7 +19,8 @@ for (const { seed, profile, found } of kept)
 /** A few hundred in all. */
 for (const profile of PROFILE_NAMES) {
   test(`seeds in the weather "${profile}"`, () => {
-    for (let seed = 1; seed <= 12; seed++) check(seed, profile)
+    for (let seed = 1; seed <= 10; seed++) check(seed, profile)
+    for (let seed = 1; seed <= 3; seed++) check(seed, `${profile}, moody`)
   })
 }
 

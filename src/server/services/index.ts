@@ -92,7 +92,7 @@ export function createApplication(host: Host = NO_HOST, modules: readonly Module
   const folding = all.filter(isWriter).filter((service) => service.apply !== undefined)
   return {
     ...{ services, host, logs: logsOf(all), folds: new Map(folding.map((service) => [service.log, service])) },
-    writes: [...own.filter(isWriter).map(describeWriter), ...plugins.flatMap(describeWriters)].sort(),
+    writes: [RECORDS_REFUSALS, ...own.filter(isWriter).map(describeWriter), ...plugins.flatMap(describeWriters)].sort(),
     ...stateOf(plugins),
   }
 }
@@ -100,6 +100,9 @@ export function createApplication(host: Host = NO_HOST, modules: readonly Module
 const isWriter = (service: Service<State>): service is WriteService<State> => 'log' in service
 const logsOf = (services: readonly Service<State>[]): string[] =>
   [...new Set(services.filter(isWriter).map(({ log }) => log))].sort()
+
+/** A version that orders no refusals would take them for something else. */
+const RECORDS_REFUSALS = 'refusals (skipped.jsonl)'
 
 const describeWriter = ({ name, log }: { name: string; log: string }): string => `${name} (${log}.jsonl)`
 

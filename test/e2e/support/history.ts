@@ -99,12 +99,13 @@ export function assertHistory(operations: readonly Operation[], senders: Senders
 
 /**
  * What must hold of any server's files, whatever anybody sent: positions 1, 2, 3 … over all files, one total order by
- * (clock, rank, incarnation), each origin's seq without a gap, and each id with an effect once.
+ * (clock, rank, incarnation), each origin's seq without a gap, and each id with an effect once; a refusal that was recorded
+ * by itself is a repeat behind anything of its id, an event only behind another event (docs/replication.md, R10).
  */
 export function assertOrder(files: PublicFiles, server: string): void {
   const seqs = new Map<string, number>()
   const lines = orderedLines(files, server)
-  const ids = new Set<string>()
+  const [events, refusals] = [new Set<string>(), new Set<string>()]
   for (const [index, line] of lines.entries()) {
     const place = `${server}, position ${line.n}`
     assert.equal(line.n, index + 1, `${place}: positions have a gap or repeat`)
@@ -112,8 +113,10 @@ export function assertOrder(files: PublicFiles, server: string): void {
     seqs.set(line.origin, line.seq)
     assert.ok(index === 0 || precedes(lines[index - 1]!, line), `${place}: not in total order`)
     const isRepeat = line.skipped === 'duplicate'
-    assert.equal(ids.has(line.id), isRepeat, `${place}: id ${line.id} ${isRepeat ? 'is new' : 'came before'}`)
-    ids.add(line.id)
+    const isRefusal = line.log === 'refusals'
+    const cameBefore = events.has(line.id) || (isRefusal && refusals.has(line.id))
+    assert.equal(cameBefore, isRepeat, `${place}: id ${line.id} ${isRepeat ? 'is new' : 'came before'}`)
+    ;(isRefusal ? refusals : events).add(line.id)
   }
 }
 
