@@ -8,8 +8,10 @@ const MOST_PAST = 500
 /** @returns what is too large, or null */
 export function overgrown(r: Replica): string | null {
   const most = 2 * r.options.lagBytes + SLACK
+  // Who is being let in holds events that the others have ordered since, until it has copied their lines.
+  const joining = r.own === null ? r.options.unorderedBytes : 0
   for (const log of r.logs.values())
-    if (log.bytes > most) return `${log.bytes} bytes of events of ${log.origin}, at most ${most}`
+    if (log.bytes > most + joining) return `${log.bytes} bytes of events of ${log.origin}, at most ${most + joining}`
   // A view with few members still has to end what all ranks that count began; a quorum is more than half of those.
   const ranks = Math.max(r.peers.size + 1, 2 * (r.known?.quorum ?? 1) - 1)
   if (r.logs.size > 4 * ranks + 4) return `logs of ${r.logs.size} origins, with ${ranks} ranks`

@@ -2,14 +2,13 @@
 import type { Command } from 'commander'
 import type { Data } from '../client/client.ts'
 import { escapeControls } from '../platform/pretty.ts'
-import { print, printJson, say } from './output.ts'
+import { JSON_OPTION, print, printJson, say } from './output.ts'
 import { defaultUser, request } from './session.ts'
 
 type Options = { json?: true }
 type Said = Options & { user: string }
 
 const USER = ['-u, --user <name>', 'who says it', defaultUser()] as const
-const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
 
 export function addChat(program: Command): void {
   addPublish(program)

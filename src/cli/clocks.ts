@@ -1,15 +1,13 @@
 /** `compasso clocks`: every process's Lamport time, and how the servers' physical clocks are kept together. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { isColorSupported } from 'pino-pretty'
 import { type Config, loadConfig } from '../platform/config.ts'
-import { escapeControls } from '../platform/pretty.ts'
 import { type Clocks, readClocks } from './clocks-read.ts'
 import { type Course, describeClocks, follow, plotCourses } from './clocks-view.ts'
-import { Failure } from './failure.ts'
 import { readInterval } from './numbers.ts'
-import { print, printJson, printJsonLine } from './output.ts'
-import { openScreen, type Screen } from './screen.ts'
+import { print, printJson } from './output.ts'
+import type { Screen } from './screen.ts'
+import { watch } from './watch.ts'
 
 type Options = { watch?: number | true; json?: true }
 
@@ -35,37 +33,34 @@ export function addClocks(program: Command): void {
     .option('-w, --watch [seconds]', 'again and again until Ctrl-C, with a plot (default: every second)', readInterval)
     .option('--json', 'for programs; with --watch one line each time')
     .addHelpText('after', HELP)
-    .action(async ({ watch, json }: Options) => {
+    .action(async ({ watch: every, json }: Options) => {
       const config = loadConfig()
-      if (watch !== undefined) return watchClocks(config, watch === true ? 1 : watch, json === true)
+      if (every !== undefined) return watchClocks(config, every === true ? 1 : every, json === true)
       const clocks = await readClocks(config)
       if (json === true) printJson(asJson(config, clocks))
       else print(describeClocks(clocks).join('\n'))
     })
 }
 
-const asJson = ({ refUrl }: Config, clocks: Clocks): Record<string, unknown> => ({ ref: refUrl, ...clocks })
+type Seen = Clocks | { error: string }
+const asJson = ({ refUrl }: Config, seen: Seen): Record<string, unknown> => ({ ref: refUrl, ...seen })
 
+/** Where nobody is at first, an error; once somebody was there, it is waited for. */
 async function watchClocks(config: Config, seconds: number, json: boolean): Promise<never> {
-  // Where nobody is, an error; once somebody was there, it is waited for.
-  let clocks: Clocks | Failure = await readClocks(config)
-  const screen = process.stdout.isTTY === true && !json ? openScreen(process.stdout) : null
+  let first: Clocks | null = await readClocks(config)
   const courses = new Map<string, Course>()
   const from = performance.now()
-  for (;;) {
-    if (!(clocks instanceof Failure)) follow(courses, clocks, (performance.now() - from) / 1000)
-    const lines = clocks instanceof Failure ? [escapeControls(clocks.message)] : describeClocks(clocks)
-    const head = `${new Date().toLocaleTimeString('en-GB')}, every ${seconds} s, Ctrl-C ends`
-    if (screen !== null) screen.draw([head, ...lines, '', ...plotOn(screen, lines.length, [...courses.values()])])
-    else if (!json) print([head, ...lines].join('\n'))
-    else
-      printJsonLine(clocks instanceof Failure ? { ref: config.refUrl, error: clocks.message } : asJson(config, clocks))
-    await sleep(seconds * 1000)
-    clocks = await readClocks(config).catch((error: unknown) => {
-      if (error instanceof Failure) return error
-      throw error
-    })
-  }
+  return watch(seconds, json, {
+    async read() {
+      const clocks = first ?? (await readClocks(config))
+      first = null
+      follow(courses, clocks, (performance.now() - from) / 1000)
+      return clocks
+    },
+    lines: describeClocks,
+    plot: (screen, above) => ['', ...plotOn(screen, above, [...courses.values()])],
+    json: (seen) => asJson(config, seen),
+  })
 }
 
 const MOST_HEIGHT = 14

@@ -23,3 +23,18 @@ export class Failure extends Error {
     this.exitCode = exitCode
   }
 }
+
+const FILE_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'this user may not do that',
+  EISDIR: 'that is a folder, not a file',
+  ENOTDIR: 'what should be a folder is a file',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+}
+
+/** What the file system refused, in words; null for other errors. */
+export function fileError({ code, path }: NodeJS.ErrnoException): string | null {
+  const why = FILE_ERRORS[code ?? '']
+  return why === undefined || path === undefined ? null : `${path}: ${why}`
+}

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../platform/config.ts'
 import { ask } from './ask.ts'
-import { print } from './output.ts'
+import { print, printJson } from './output.ts'
 import { requireThere } from './probe.ts'
 
 const HELP = `
@@ -11,6 +11,7 @@ ref refuses while the server is alive.
 
 Examples:
   npx compasso forget 5
+  npx compasso forget 5 --json
 `
 
 export function addForget(program: Command): void {
@@ -18,12 +19,14 @@ export function addForget(program: Command): void {
     .command('forget')
     .description('Tell ref that a server will never come back.')
     .argument('<rank>', 'its rank, as status shows it', readRank)
+    .option('--json', 'for programs: {"rank": …, "ranks": […]}, those that still count')
     .addHelpText('after', HELP)
-    .action(async (rank: number) => {
+    .action(async (rank: number, { json }: { json?: true }) => {
       const { refUrl } = loadConfig()
       await requireThere('ref', [refUrl])
-      await ask(refUrl, 'forget', { rank })
-      print(`server ${rank} is forgotten`)
+      const { ranks } = await ask(refUrl, 'forget', { rank })
+      if (json === true) printJson({ rank, ranks })
+      else print(`server ${rank} is forgotten`)
     })
 }
 

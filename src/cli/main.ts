@@ -3,7 +3,7 @@ import { type Command, CommanderError } from 'commander'
 import { CallError } from '../client/error.ts'
 import { ConfigError } from '../platform/config.ts'
 import { escapeControls } from '../platform/pretty.ts'
-import { EXIT, Failure } from './failure.ts'
+import { EXIT, Failure, fileError } from './failure.ts'
 import { hintFor } from './hints.ts'
 import { say } from './output.ts'
 import { createProgram } from './program.ts'
@@ -24,9 +24,10 @@ function explain(error: unknown): { line: string; exitCode: number } {
   if (error instanceof ConfigError) return { line: error.message, exitCode: EXIT.usage }
   if (error instanceof Failure) return { line: escapeControls(error.message), exitCode: error.exitCode }
   if (error instanceof CallError) return explainCall(error)
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, stack } = error as NodeJS.ErrnoException
   // What the file system refuses needs no stack; anything else is a bug and shows where.
-  return { line: code === undefined ? String((error as Error).stack) : message, exitCode: EXIT.failed }
+  const refused = escapeControls(fileError(error as NodeJS.ErrnoException) ?? message)
+  return { line: code === undefined ? String(stack) : refused, exitCode: EXIT.failed }
 }
 
 function explainCall({ code, message, retriable }: CallError): { line: string; exitCode: number } {

@@ -4,7 +4,7 @@ import type { Client, Data } from '../client/client.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { Failure } from './failure.ts'
 import { wholeBetween } from './numbers.ts'
-import { print, printJson, printTable, say } from './output.ts'
+import { JSON_OPTION, print, printJson, printTable, say } from './output.ts'
 import { timeOf } from './reply.ts'
 import { defaultUser, withClient } from './session.ts'
 
@@ -14,7 +14,6 @@ const readLimit = wholeBetween(1, LIMITS.historyItems)
 type Options = { user: string; genre?: string; limit?: number; json?: true }
 
 export const USER = ['-u, --user <name>', 'whose', defaultUser()] as const
-export const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
 
 export function addMusic(program: Command): void {
   addCatalog(program)

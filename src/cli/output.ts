@@ -5,6 +5,9 @@
 import { escapeControls, escapeJson } from '../platform/pretty.ts'
 import { table } from '../platform/table.ts'
 
+/** The option of what prints the data of one reply. */
+export const JSON_OPTION = ['--json', 'for programs: the data of the reply'] as const
+
 /** One line on standard output, or several that come from here: text of others must be escaped before. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
@@ -20,11 +23,15 @@ export function printJsonLine(value: unknown): void {
   print(escapeJson(JSON.stringify(value)))
 }
 
-/** A table with its head; texts are escaped, numbers stand to the right. */
-export function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+type Rows = readonly (readonly (string | number)[])[]
+
+/** The lines of a table with its head; texts are escaped, numbers stand to the right. */
+export function tableOf(head: readonly string[], rows: Rows): string[] {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell : escapeControls(cell))))
-  print(table([head, ...cells]).join('\n'))
+  return table([head, ...cells])
 }
+
+export const printTable = (head: readonly string[], rows: Rows): void => print(tableOf(head, rows).join('\n'))
 
 /** One line on standard error: what is going on, or what went wrong. */
 export function say(text: string): void {

@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { Data } from '../client/client.ts'
 import { escapeControls } from '../platform/pretty.ts'
-import { findTrack, JSON_OPTION, printTracks, USER } from './music.ts'
-import { print, printJson, printTable, say } from './output.ts'
+import { findTrack, printTracks, USER } from './music.ts'
+import { JSON_OPTION, print, printJson, printTable, say } from './output.ts'
 import { timeOf } from './reply.ts'
 import { request, withClient } from './session.ts'
 

@@ -1,12 +1,10 @@
 /** `compasso status`: asks ref who there is, and every server how far it is. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { loadConfig } from '../platform/config.ts'
-import { escapeControls } from '../platform/pretty.ts'
 import { furthest, type RefStatus, type Row, readStatus, stateOf } from './cluster-status.ts'
-import { Failure } from './failure.ts'
 import { readInterval } from './numbers.ts'
-import { print, printJson, printJsonLine, printTable } from './output.ts'
+import { print, printJson, tableOf } from './output.ts'
+import { watch } from './watch.ts'
 
 type Options = { watch?: number | true; json?: true }
 
@@ -30,38 +28,24 @@ export function addStatus(program: Command): void {
     .option('-w, --watch [seconds]', 'again and again until Ctrl-C (default: every second)', readInterval)
     .option('--json', 'for programs; with --watch one line each time')
     .addHelpText('after', HELP)
-    .action(async ({ watch, json }: Options) => {
+    .action(async ({ watch: every, json }: Options) => {
       const { refUrl } = loadConfig()
-      if (watch !== undefined) return watchStatus(refUrl, watch === true ? 1 : watch, json === true)
+      if (every !== undefined) return watchStatus(refUrl, every === true ? 1 : every, json === true)
       const { ref, rows } = await readStatus(refUrl)
       if (json === true) printJson(asJson(refUrl, ref, rows))
-      else show(refUrl, ref, rows)
+      else print(describeStatus(refUrl, ref, rows).join('\n'))
     })
 }
 
-const HOME = '\u001b[H'
-const CLEAR_BELOW = '\u001b[J'
+type Seen = { ref: RefStatus; rows: Row[] }
 
 /** Whatever happens to the cluster: what cannot be known is said, and looked at again. */
-async function watchStatus(refUrl: string, seconds: number, json: boolean): Promise<never> {
-  const terminal = process.stdout.isTTY === true && !json
-  if (terminal) process.stdout.write('\u001b[2J')
-  for (;;) {
-    const state = await readStatus(refUrl).catch((error: unknown) => {
-      if (error instanceof Failure) return error.message
-      throw error
-    })
-    if (terminal) process.stdout.write(`${HOME}${CLEAR_BELOW}`)
-    if (json)
-      printJsonLine(typeof state === 'string' ? { ref: refUrl, error: state } : asJson(refUrl, state.ref, state.rows))
-    else {
-      print(`${new Date().toLocaleTimeString('en-GB')}, every ${seconds} s, Ctrl-C ends`)
-      if (typeof state === 'string') print(escapeControls(state))
-      else show(refUrl, state.ref, state.rows)
-    }
-    await sleep(seconds * 1000)
-  }
-}
+const watchStatus = (refUrl: string, seconds: number, json: boolean): Promise<never> =>
+  watch<Seen>(seconds, json, {
+    read: () => readStatus(refUrl),
+    lines: ({ ref, rows }) => describeStatus(refUrl, ref, rows),
+    json: (seen) => ('error' in seen ? { ref: refUrl, ...seen } : asJson(refUrl, seen.ref, seen.rows)),
+  })
 
 function asJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): Record<string, unknown> {
   const most = furthest(rows)
@@ -76,7 +60,7 @@ function asJson(refUrl: string, ref: RefStatus, rows: readonly Row[]): Record<st
 
 const HEAD = ['rank', 'name', 'origin', 'view', 'state', 'position', 'behind', 'clock', 'digest']
 
-function show(refUrl: string, ref: RefStatus, rows: readonly Row[]): void {
+function describeStatus(refUrl: string, ref: RefStatus, rows: readonly Row[]): string[] {
   const most = furthest(rows)
   const cells = rows.map((row) => {
     const { status } = row
@@ -85,8 +69,7 @@ function show(refUrl: string, ref: RefStatus, rows: readonly Row[]): void {
     const about = [row.rank, row.name, status?.origin ?? '-', String(status?.view ?? '-'), stateOf(row)]
     return [...about, ...known, ...marks]
   })
-  print(summary(refUrl, ref))
-  printTable(HEAD, cells)
+  return [summary(refUrl, ref), ...tableOf(HEAD, cells)]
 }
 
 function summary(refUrl: string, { view, total }: RefStatus): string {

@@ -10,7 +10,7 @@ import { startCheckpoint } from './checkpoint.ts'
 import { decide } from './decision.ts'
 import { installedRecord, knownRecord } from './journal.ts'
 import { merge, tick } from './lamport.ts'
-import { updateStable } from './ordering.ts'
+import { releaseEvents, updateStable } from './ordering.ts'
 import { createOriginLog, cutAt } from './origin_log.ts'
 import { failWaiters } from './requests.ts'
 import { areSame } from './sameness.ts'
@@ -232,6 +232,8 @@ function install(r: Replica): void {
     log.stable = Math.min(log.ordered, log.held)
     updateStable(r, log)
   }
+  // What was copied had been held, too.
+  releaseEvents(r)
   r.ackDue = true
   r.effects.push({ type: 'report' })
   const members = view.members.map((member) => member.rank)

@@ -48,6 +48,9 @@ test('status, verify and forget on a cluster that runs', async (t) => {
 
   cluster.kill('server-3', 'SIGSTOP')
   await waitFor(async () => (await states())[2] === '3 down', 'a server that does not answer to be shown as down')
+  const forgotten = await compasso(['forget', '3', '--json'], env)
+  assert.deepEqual([forgotten.code, JSON.parse(forgotten.out)], [0, { rank: 3, ranks: [1, 2] }])
+  // It joins as a new server would.
   cluster.kill('server-3', 'SIGCONT')
   await waitFor(async () => (await states())[2] === '3 installed', 'it to be back')
 

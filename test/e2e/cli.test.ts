@@ -301,6 +301,7 @@ const refused: [line: string, code: number, errors: RegExp][] = [
   ['playlist show nothing', 1, /^compasso: not_found: /],
   ['completion tcsh', 2, /Allowed choices are bash, zsh, fish\. — npx compasso completion --help$/],
   ['sattus', 2, /^compasso: unknown command 'sattus' \(Did you mean status\?\) — npx compasso --help$/],
+  ['lamport /nope', 1, /^compasso: \/nope: there is no such file or folder$/],
   ['status --watch never', 2, /it must be a number of seconds/],
 ]
 for (const [line, code, errors] of refused)
