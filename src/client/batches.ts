@@ -10,7 +10,7 @@ const PIECE_MIN = 100
 const PIECE_SHARE = 6
 
 /** Services whose reply may fill a frame by itself: in a batch it would leave no room for the others. */
-const LARGE_REPLIES: ReadonlySet<string> = new Set(['history'])
+export const LARGE_REPLIES: ReadonlySet<string> = new Set(['history'])
 
 type Send = (calls: Call[], body: Uint8Array) => void
 type Stamp = (calls: Call[]) => void

@@ -11,7 +11,7 @@ import { createMessageLog } from '../platform/message-log.ts'
 import { createComplaints } from '../platform/socket-complaints.ts'
 import type { Data } from '../protocol/envelope.ts'
 import { quote } from '../protocol/errors.ts'
-import { subscribeOrdered } from './ordered.ts'
+import { HISTORY_DEADLINE_MS, subscribeOrdered } from './ordered.ts'
 import { isDirectMessage, topicOf } from './pages.ts'
 import { createRequests } from './requests.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -21,9 +21,6 @@ import { endedBy } from './waiting.ts'
 export type { Data } from '../protocol/envelope.ts'
 export { CallError } from './error.ts'
 export type * from './types.ts'
-
-/** Longer than a call that is not ordered, because nobody waits for this one but the next. */
-const HISTORY_DEADLINE_MS = 30_000
 
 /**
  * Makes a client. It connects by itself, now and whenever a connection breaks; nothing has to be there yet.

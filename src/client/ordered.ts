@@ -24,6 +24,8 @@ export type OrderedContext = {
   complain: Complain
 }
 
+/** For a page: longer than for other calls, because nobody waits for this one but the next. */
+export const HISTORY_DEADLINE_MS = 30_000
 /** Between two reads at the end, so that a busy channel is read in pages and not by the message. */
 const GATHER_MS = 20
 /** Between polls: twice as long after each that finds nothing. */
@@ -108,8 +110,8 @@ async function* follow(
 }
 
 /** The page behind a position, however often that must be asked for. @throws what refuses it for good */
-async function read(
-  context: OrderedContext,
+export async function read(
+  context: Pick<OrderedContext, 'ask' | 'complain'>,
   of: string | OfUser,
   after: number | null,
   signal: AbortSignal,

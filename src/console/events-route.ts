@@ -2,15 +2,19 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CallError, type Client, type OfUser } from '../client/client.ts'
+import { CallError, type Client, type Data, type OfUser } from '../client/client.ts'
+import { HISTORY_DEADLINE_MS, read } from '../client/ordered.ts'
+import { type Page, toPublished } from '../client/pages.ts'
 import { endedBy, onAbort, pause } from '../client/waiting.ts'
 import type { Log } from '../platform/log.ts'
+import { type Complain, createComplaints } from '../platform/socket-complaints.ts'
 import { checkName } from '../protocol/names.ts'
 import { isDoneWithin } from './done-within.ts'
-import { type Sink, streamEvents } from './event-stream.ts'
-import { createFeeds, type Feed, type FeedOptions, type Open } from './feeds.ts'
+import { type Sink, type Source, streamEvents } from './event-stream.ts'
+import { createFeeds, type FeedOptions } from './feeds.ts'
 import { HttpError } from './http-error.ts'
 import { HTTP_LIMITS } from './limits.ts'
+import { createTurns } from './turns.ts'
 
 /** Proxies and clients give up on a connection where nothing happens. */
 const KEEP_ALIVE_MS = 15_000
@@ -30,6 +34,8 @@ export type EventsRoute = {
 
 export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): EventsRoute {
   const feeds = createFeeds()
+  const turns = createTurns(HTTP_LIMITS.streamPages)
+  const readPage = createPages(client, createComplaints(log))
   const stopping = new AbortController()
   let streams = 0
   app.get('/events', async (request, reply) => {
@@ -41,15 +47,15 @@ export function addEventsRoute(app: FastifyInstance, client: Client, log: Log): 
     reply.raw.once('close', () => left.abort())
     const { signal } = endedBy(left.signal, stopping.signal)
     const key = JSON.stringify(of)
-    const options = feedOptions(client, of, log)
-    const feed = feeds.join(key, options)
+    const feed = feeds.join(key, feedOptions(client, of, log))
     try {
       const begun = Promise.all([feed.begun, from ?? newest(client, of, signal)]).then(([, position]) => position)
       // Whoever waits for it longer than this hears of it below.
       begun.catch(() => {})
       await isDoneWithin(begun, FIRST_BYTE_MS)
       signal.throwIfAborted()
-      await stream(begun, { feed, open: options.open }, from, start(reply), signal)
+      const source: Source = { feed, turns, read: (after, signal) => readPage(of, after, signal) }
+      await stream(begun, source, from, start(reply), signal)
     } catch (error) {
       // Whoever left is told nothing.
       if (left.signal.aborted) reply.hijack()
@@ -76,9 +82,18 @@ const feedOptions = (client: Client, of: Of, log: Log): FeedOptions => ({
   onFailure: (error) => log.warn({ of, error: String(error) }, 'a feed ended, trying again'),
 })
 
+/** Pages of the history, their items as a subscription has them. */
+const createPages =
+  (client: Client, complain: Complain) =>
+  async (of: Of, after: number, signal: AbortSignal): Promise<Page> => {
+    const ask = (data: Data) => client.call<string>('history', data, { signal, deadlineMs: HISTORY_DEADLINE_MS })
+    const page = await read({ ask, complain }, of, after, signal)
+    return { ...page, items: page.items.map((item) => toPublished(of, item)).filter((item) => item !== null) }
+  }
+
 async function stream(
   begun: Promise<number>,
-  { feed, open }: { feed: Feed; open: Open },
+  source: Source,
   from: number | null,
   response: ServerResponse,
   signal: AbortSignal,
@@ -93,7 +108,7 @@ async function stream(
     if (position === null) return
     // Without data no event, but a place to go on from for who is cut off before the first one.
     if (from === null) response.write(`id: ${position}\n\n`)
-    await streamEvents(feed, open, position, sinkOf(response), signal)
+    await streamEvents(source, position, sinkOf(response), signal)
   } finally {
     clearInterval(keepAlive)
   }

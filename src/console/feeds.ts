@@ -1,7 +1,7 @@
 /**
  * What is said in a channel or to a user, in order of position, for many readers: one subscription of the client library
- * each, whatever the number of readers, and the newest items kept for all of them. Who is further behind reads by a
- * subscription of its own until it has caught up; see event-stream.ts.
+ * each, whatever the number of readers, and the newest items kept for all of them. Who is further behind reads
+ * pages of the history until it has caught up; see event-stream.ts.
  */
 import type { Data, Subscription } from '../client/client.ts'
 import { pause } from '../client/waiting.ts'

@@ -11,9 +11,8 @@ import { addEventsRoute } from './events-route.ts'
 import { asHtml, frontPage } from './front-page.ts'
 import { type GuardOptions, refusalOf } from './guard.ts'
 import { endsConnection, errorBody, HttpError } from './http-error.ts'
-import type { Invoke } from './json-rpc.ts'
 import { HTTP_LIMITS } from './limits.ts'
-import { addRpcRoute } from './rpc-route.ts'
+import { addRpcRoute, type RpcRouteOptions } from './rpc-route.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -22,8 +21,7 @@ export type GatewayOptions = {
   guard: GuardOptions
   /** Whether requests would succeed now, and more for whoever looks. */
   health(): { ready: boolean } & Record<string, unknown>
-  /** Does the calls of a request. @param key its idempotency key, or null */
-  invokeFor(key: string | null): Invoke
+  invokeFor: RpcRouteOptions['invokeFor']
 }
 
 export type Gateway = {

@@ -14,6 +14,11 @@ export const HTTP_LIMITS = {
   /** Results that wait to leave, all together and of one batch, characters. */
   replies: 16 << 20,
   batchReplies: 4 << 20,
+  /** Pages of history in hand at a time, half a megabyte each: for event streams that are behind. */
+  streamPages: 16,
+  /** For calls, all together and of one request. */
+  callPages: 8,
+  callPagesOfRequest: 2,
   /** A result of up to so many characters always finds room. */
   smallReply: 4096,
   /** Longest idempotency key; `.999` behind it is the last request of a batch. */

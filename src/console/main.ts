@@ -9,9 +9,11 @@ import { createApplication, NO_HOST } from '../server/services/index.ts'
 import { createInvoke } from './calls.ts'
 import { isDoneWithin } from './done-within.ts'
 import { createGateway, type Gateway } from './gateway.ts'
+import { HTTP_LIMITS } from './limits.ts'
 import { createMethods } from './methods.ts'
 import { openRpcOf } from './openrpc.ts'
 import { watchCluster } from './readiness.ts'
+import { createTurns } from './turns.ts'
 
 /** How long calls may take when stopping; the launcher waits for 1.5 s in all. */
 const GRACE_MS = 1000
@@ -24,12 +26,13 @@ runRole('console', async ({ config, log, onStop, setHealth, setClock }) => {
   setClock(() => client.clock)
   const methods = createMethods(app.services)
   const openRpc = openRpcOf(methods, version())
+  const turns = createTurns(HTTP_LIMITS.callPages)
   const stopping = new AbortController()
   let ready = false
   let why: string | undefined = 'has not asked yet'
   const gateway = createGateway({
     ...{ client, log },
-    ...{ openRpc, invokeFor: (key) => createInvoke({ client, methods, openRpc }, key) },
+    ...{ openRpc, invokeFor: (key, noRoom) => createInvoke({ client, methods, openRpc, turns }, key, noRoom) },
     guard: { corsOrigin: config.httpCorsOrigin, ownName: config.advertiseHost },
     health: () => ({ ready, ...(why !== undefined && { why }), clock: client.clock }),
   })

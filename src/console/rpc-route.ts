@@ -1,5 +1,7 @@
 /** `POST /rpc`: what is let in, how much of it at a time, and how long its share is held. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { CallError } from '../client/client.ts'
+import { type ErrorCode, isRetriable } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { checkId } from '../protocol/names.ts'
 import { type Budget, createBudget } from './budget.ts'
@@ -9,8 +11,12 @@ import { answer, type Invoke, type RpcError, readMessage } from './json-rpc.ts'
 import { HTTP_LIMITS } from './limits.ts'
 
 export type RpcRouteOptions = {
-  /** Does the calls of a request. @param key its idempotency key, or null */
-  invokeFor(key: string | null): Invoke
+  /**
+   * Does the calls of a request.
+   * @param key its idempotency key, or null
+   * @param noRoom why a further large result would find no room, or null
+   */
+  invokeFor(key: string | null, noRoom: () => CallError | null): Invoke
   /** Told of so many calls. */
   onCalls(count: number): void
 }
@@ -18,7 +24,15 @@ export type RpcRouteOptions = {
 /** What all requests share. */
 type Shares = { requests: Budget; calls: Budget; bodies: Budget; values: Budget; replies: Budget }
 /** What one of them has taken; given back when it has left and its calls have ended. */
-type Ticket = { bodyBytes: number; values: number; calls: number; replies: number; holders: number }
+type Ticket = {
+  bodyBytes: number
+  values: number
+  calls: number
+  replies: number
+  /** Why a result of it found no room. */
+  noRoom: CallError | null
+  holders: number
+}
 
 export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRouteOptions): void {
   const shares: Shares = {
@@ -33,7 +47,7 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
   const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     checkBodyHeaders(request)
     if (!shares.requests.take(1)) throw busy('requests')
-    const ticket: Ticket = { bodyBytes: 0, values: 0, calls: 0, replies: 0, holders: 1 }
+    const ticket: Ticket = { bodyBytes: 0, values: 0, calls: 0, replies: 0, noRoom: null, holders: 1 }
     tickets.set(request, ticket)
     reply.raw.once('close', () => release(shares, ticket))
   }
@@ -54,7 +68,8 @@ export function addRpcRoute(app: FastifyInstance, { invokeFor, onCalls }: RpcRou
     ticket.calls = count
     ticket.holders++
     onCalls(count)
-    const { response, done } = answer(message, invokeFor(key), (length) => admitResult(shares.replies, ticket, length))
+    const invoke = invokeFor(key, () => ticket.noRoom)
+    const { response, done } = answer(message, invoke, (length) => admitResult(shares.replies, ticket, length))
     void done.then(() => release(shares, ticket))
     const text = await response
     if (text === null) return reply.code(204).send()
@@ -104,10 +119,15 @@ function readKey(header: string | string[] | undefined): string | null {
 function admitResult(replies: Budget, ticket: Ticket, length: number): RpcError | null {
   const isSmall = length <= HTTP_LIMITS.smallReply
   if (!isSmall && ticket.replies + length > HTTP_LIMITS.batchReplies)
-    return refusal('too_large', 'it was done, but the results of this batch take too much room: ask for less at once')
+    return refuseResult(ticket, 'too_large', 'the results of this batch take too much room: ask for less at once')
   if (replies.take(length)) ticket.replies += length
-  else if (!isSmall) return refusal('unavailable', 'it was done, but too many results wait to leave: ask again')
+  else if (!isSmall) return refuseResult(ticket, 'unavailable', 'too many results wait to leave: ask again')
   return null
+}
+
+function refuseResult(ticket: Ticket, code: ErrorCode, why: string): RpcError {
+  ticket.noRoom = new CallError(code, why, isRetriable(code))
+  return refusal(code, `it was done, but ${why}`)
 }
 
 function release(shares: Shares, ticket: Ticket): void {
