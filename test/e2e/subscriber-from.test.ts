@@ -98,8 +98,9 @@ test('every event once and in order through kills of servers, proxy and broker',
   const lines = published(cluster, 'publications', ({ channel }) => channel === 'samba')
   const messages = published(cluster, 'messages', ({ dst }) => dst === 'ana')
   const sizes = (): string => `${[all, tail, direct].map(({ items }) => items.length)}, ${visitor.length}`
+  const hasNewest = (items: readonly Item[]): boolean => items.at(-1)?.n === lines.at(-1)!.n
   await waitFor(
-    () => all.items.length >= lines.length && visitor.length >= lines.length && direct.items.length >= messages.length,
+    () => [all.items, visitor, tail.items].every(hasNewest) && direct.items.length >= messages.length,
     () => `${lines.length} publications and ${messages.length} messages; read: ${sizes()}`,
     CATCH_UP_MS,
   )

@@ -21,7 +21,7 @@ const pathOf = (command: Command): string =>
   command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim()
 
 /** Those that print no data, or have a form of their own for programs. */
-const NO_JSON = new Set(['', 'start', 'forget', 'menu', 'completion', 'logs', 'logs export', 'playlist'])
+const NO_JSON = new Set(['', 'start', 'menu', 'completion', 'logs', 'logs export', 'playlist'])
 
 test('every command says what it does, and shows how with examples that are its own', () => {
   for (const command of below(program)) {
