@@ -3,9 +3,8 @@
  * after a final refusal, which is in the order, too; 5 what was asked after an answer, by the same client or through the
  * same broker, comes after it, and reads see it.
  */
-import { type ParsedLine, REFUSALS } from '../src/core/lines.ts'
+import type { ParsedLine } from '../src/core/lines.ts'
 import { checkRefusals } from './refusals.ts'
-import { countFault, type World } from './world.ts'
 
 /** A request's whole life, as its client saw it. */
 export type Operation = {
@@ -74,17 +73,6 @@ export function checkOperations(
       effects,
       fail,
     )
-}
-
-/** Counts what became of the copies of requests, as the order shows it. */
-export function countCopies(world: World, lines: ReadonlyMap<number, ParsedLine>): void {
-  const refused = new Set<string>()
-  for (const [, line] of [...lines].sort(([a], [b]) => a - b)) {
-    if (line.skipped === 'duplicate')
-      countFault(world, refused.has(line.id) ? 'copy of a refused request' : 'copy of a request')
-    else if (line.log === REFUSALS) refused.add(line.id)
-    else if (refused.has(line.id)) countFault(world, 'event made before its refusal was heard of')
-  }
 }
 
 function checkRealTime(operations: readonly Operation[], { effective, created }: Effects, fail: Fail): void {

@@ -1,7 +1,7 @@
 /** JSON-RPC calls as requests to the cluster. */
 import { LARGE_REPLIES } from '../client/batches.ts'
 import { CallError, type CallOptions, type Client, type Data } from '../client/client.ts'
-import { ERROR_CODES, type ErrorCode, isRetriable } from '../protocol/errors.ts'
+import { type ErrorCode, isRetriable, readCode } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { RPC_ERROR_OF, RPC_ERRORS, RPC_OTHER } from '../protocol/rpc-errors.ts'
 import type { Invocation, Invoke, RpcError } from './json-rpc.ts'
@@ -92,11 +92,10 @@ const isServiceName = (method: string): boolean =>
 function errorOf(error: unknown, { method }: Invocation): RpcError {
   if (!(error instanceof CallError)) throw error
   const { code, description, retriable } = error
-  const kind = isOurs(code) ? RPC_ERROR_OF[code] : RPC_OTHER
+  const ours = readCode(code)
+  const kind = ours === null ? RPC_OTHER : RPC_ERROR_OF[ours]
   return { ...kind, data: { code, description, retriable, service: method } }
 }
-
-const isOurs = (code: string): code is ErrorCode => (ERROR_CODES as readonly string[]).includes(code)
 
 /** A refusal of our own, as the cluster would give it. */
 export const refusal = (code: ErrorCode, description: string): RpcError => ({

@@ -1,9 +1,8 @@
 /** Acknowledgements: what is on disk here (held), what will never be made any more (promise), and that we live. */
-import { type AckMessage, type Origin, sameView } from '../protocol/replica.ts'
+import { type AckMessage, type Seqs, sameView } from '../protocol/replica.ts'
 import { showDigest } from './hash.ts'
 import { merge } from './lamport.ts'
 import { nextLog, updateStable } from './ordering.ts'
-import type { OriginLog } from './origin_log.ts'
 import { noteGaps } from './repair.ts'
 import { type Peer, type Replica, say, stamp } from './state.ts'
 
@@ -20,9 +19,8 @@ export function sendAck(r: Replica): void {
   r.ackDue = false
   r.ackedAt = r.now
   const have = Object.fromEntries([...r.logs.values()].map((log) => [log.origin, log.committed]))
-  const held = Object.fromEntries(
-    [...r.logs.values()].filter(hasUnsafeRefusals).map((log): [Origin, number] => [log.origin, log.held]),
-  )
+  const held: Seqs = {}
+  for (const log of r.logs.values()) if (log.refusals.size > 0 && log.held > log.committed) held[log.origin] = log.held
   const view =
     r.active && r.installed !== null ? { number: r.installed.view.number, nonce: r.installed.view.nonce } : null
   const { origin, position: ordered } = r
@@ -41,8 +39,6 @@ export function sendAck(r: Replica): void {
   r.promised = r.clock
 }
 
-const hasUnsafeRefusals = (log: OriginLog): boolean => log.refusals.size > 0 && log.held > log.committed
-
 const isBusy = (r: Replica): boolean => r.waiting.length > 0 || nextLog(r) !== null
 
 /** Takes another member's ack. */
@@ -57,8 +53,7 @@ export function takeAck(r: Replica, ack: AckMessage): void {
     const log = r.logs.get(origin)
     if (log !== undefined) updateStable(r, log)
   }
-  const heldOfOurs = r.own === null ? 0 : Math.max(ack.held[r.own.origin] ?? 0, ack.have[r.own.origin] ?? 0)
-  peer.heldOfOurs = Math.max(peer.heldOfOurs, heldOfOurs)
+  if (r.own !== null) peer.heldOfOurs = Math.max(peer.heldOfOurs, ack.held[r.own.origin] ?? 0)
   peer.ordered = Math.max(peer.ordered, ack.ordered)
   // A promise in the newest view counts from the moment we install it, too.
   if (sameView(ack.view, r.known)) {

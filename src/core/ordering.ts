@@ -5,7 +5,7 @@
  * R2, it survives: a quorum of the view's ranks, this one included, holds it on disk.
  */
 
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
 import type { AppliedEvent } from '../protocol/service.ts'
 import { mixDigest } from './hash.ts'
 import {
@@ -20,20 +20,11 @@ import {
   textOf,
 } from './lines.ts'
 import { eventAt, type HeldEvent, isBefore, type OriginLog, oldest, releaseUpTo } from './origin_log.ts'
-import { outcomeOfLine } from './remember.ts'
+import { codeOfRefusal } from './refusals.ts'
+import { outcomeOfFirst, outcomeOfLine } from './remember.ts'
 import { settle } from './requests.ts'
 import type { Replica } from './state.ts'
-import {
-  advance,
-  findId,
-  forgetId,
-  isRecorded,
-  NO_OUTCOME,
-  recorded,
-  refusalOutcome,
-  rememberId,
-  SUCCESS,
-} from './window.ts'
+import { advance, findId, forgetId, isRecorded, NO_OUTCOME, rememberId } from './window.ts'
 
 /** Orders everything that R1 and R2 allow. */
 export function orderEvents(r: Replica): void {
@@ -121,7 +112,7 @@ export function takePlace<E extends { id: string; clock: number; log: string }>(
   const hash = r.window.scratch
   const isFirst = known === NO_OUTCOME || (isRecorded(known) && event.log !== REFUSALS)
   const code = isFirst ? apply(r, event) : null
-  const outcome = isFirst ? outcomeOf(event.log, code) : known
+  const outcome = isFirst ? outcomeOfFirst(event.log, code) : known
   const reason = isFirst ? code : DUPLICATE
   // `apply` may not touch the window, so its scratch still holds this id's hash.
   if (isFirst && known !== NO_OUTCOME) forgetId(r.window)
@@ -131,21 +122,22 @@ export function takePlace<E extends { id: string; clock: number; log: string }>(
   return { outcome, reason }
 }
 
-function outcomeOf(log: string, code: ErrorCode | null): number {
-  if (code === null) return SUCCESS
-  return log === REFUSALS ? recorded(refusalOutcome(code)) : refusalOutcome(code)
-}
-
-/** Applies an event to the services' state, where its log has any. @returns why it has no effect, or null */
-export function foldEvent(r: Folding, event: HeldEvent): ErrorCode | null {
+/** Applies an event to the services' state; those of logs without `apply` are not even read. @returns as `foldLine` */
+function foldEvent(r: Folding, event: HeldEvent): ErrorCode | null {
   if (event.log !== REFUSALS && r.app.folds.get(event.log)?.apply === undefined) return null
-  const line = parseLine(textOf(event.blob, event.start, event.end), event.log)
-  if (line === null) throw new Error(`an event of ${event.log} has no readable line: id ${JSON.stringify(event.id)}`)
-  return foldLine(r, line)
+  return foldLine(r, lineOf(event))
 }
 
+/** The line of an event that is held. @throws when it cannot be read */
+export function lineOf({ log, id, blob, start, end }: HeldEvent): ParsedLine {
+  const line = parseLine(textOf(blob, start, end), log)
+  if (line === null) throw new Error(`an event of ${log} has no readable line: id ${JSON.stringify(id)}`)
+  return line
+}
+
+/** Applies an event's line to the services' state. @returns why it has no effect, or null */
 export function foldLine(r: Folding, line: ParsedLine): ErrorCode | null {
-  if (line.log === REFUSALS) return ERROR_CODES.find((code) => code === line.body.code) ?? 'internal'
+  if (line.log === REFUSALS) return codeOfRefusal(line)
   return r.app.folds.get(line.log)?.apply?.(line satisfies AppliedEvent, r.state) ?? null
 }
 

@@ -6,7 +6,7 @@
  * power cut leaves any). Then the journal's events are taken up again, every origin up to its first gap and its seal.
  */
 
-import { ERROR_CODES, type ErrorCode } from '../protocol/errors.ts'
+import { readCode } from '../protocol/errors.ts'
 import type { Origin, Seqs } from '../protocol/replica.ts'
 import type { Application } from '../protocol/service.ts'
 import { readDigest, showDigest } from './hash.ts'
@@ -64,7 +64,7 @@ export function recover(app: Application, found: Found): Recovery {
     order(line, written) {
       // A service that was taken away since cannot say any more what it said then.
       const isKnown = line.log === REFUSALS || app.logs.includes(line.log)
-      const decide = isKnown ? foldLine : () => errorCode(written)
+      const decide = isKnown ? foldLine : () => readCode(written)
       const { reason } = takePlace(fold, line, rankOf(line), line.seq, decide)
       fold.clock = Math.max(fold.clock, line.clock)
       ordered[line.origin] = line.seq
@@ -77,8 +77,6 @@ export function recover(app: Application, found: Found): Recovery {
   const checkpoint = { position: fold.position, ordered, digest: showDigest(fold.digest), clock: fold.clock }
   return { restored: { checkpoint, state: fold.state, window: fold.window, known, installed, logs }, keep, append }
 }
-
-const errorCode = (reason: string | null): ErrorCode | null => ERROR_CODES.find((code) => code === reason) ?? null
 
 type Index = {
   events: Map<string, { log: string; bytes: Uint8Array }>

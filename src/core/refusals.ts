@@ -12,9 +12,9 @@
  * A member may hold it in memory only, so that one slow disk does not hold up refusals. Should it be killed, it makes nothing
  * before it is in a view again, and as the refusal is ordered before it is told, that view has it.
  */
-import { type ErrorCode, isRetriable, type Refusal } from '../protocol/errors.ts'
-import { REFUSALS } from './lines.ts'
-import { foldEvent } from './ordering.ts'
+import { type ErrorCode, isRetriable, type Refusal, readCode } from '../protocol/errors.ts'
+import { type ParsedLine, REFUSALS } from './lines.ts'
+import { lineOf } from './ordering.ts'
 import { eventAt } from './origin_log.ts'
 import { waitForState } from './reads.ts'
 import { addEvent, refusalOf, reply, type WriteItem } from './requests.ts'
@@ -27,11 +27,14 @@ export function refuseWrite(r: Replica, item: WriteItem, refusal: Refusal): void
   r.refusing.push(addEvent(r, item, REFUSALS, { service: item.service.name, code: refusal.code }, refusal))
 }
 
+/** What a refusal says. */
+export const codeOfRefusal = ({ body }: ParsedLine): ErrorCode => readCode(body.code) ?? 'internal'
+
 /** Why a request was refused elsewhere, or here before, by a refusal that is held here and not ordered yet; or null. */
 export function recordedRefusal(r: Replica, id: string): ErrorCode | null {
   for (const log of r.logs.values()) {
     const seq = log.refusals.get(id)
-    if (seq !== undefined && seq > log.ordered) return foldEvent(r, eventAt(log, seq))
+    if (seq !== undefined && seq > log.ordered) return codeOfRefusal(lineOf(eventAt(log, seq)))
   }
   return null
 }

@@ -21,13 +21,15 @@ export function rememberLines(window: Window, log: string, bytes: Uint8Array, po
   }
 }
 
-/** What a public line stands for in the window. */
-export function outcomeOfLine({ skipped, log }: ParsedLine): number {
-  if (skipped === null) return SUCCESS
-  if (skipped === DUPLICATE) return NO_OUTCOME
-  const outcome = refusalOutcome(skipped as ErrorCode)
-  return log === REFUSALS ? recorded(outcome) : outcome
+/** What an event that was the first of its id stands for in the window. @param code why it has no effect, or null */
+export function outcomeOfFirst(log: string, code: ErrorCode | null): number {
+  if (code === null) return SUCCESS
+  return log === REFUSALS ? recorded(refusalOutcome(code)) : refusalOutcome(code)
 }
+
+/** What a public line stands for in the window. */
+export const outcomeOfLine = ({ skipped, log }: ParsedLine): number =>
+  skipped === DUPLICATE ? NO_OUTCOME : outcomeOfFirst(log, skipped as ErrorCode | null)
 
 /** The id of a line without parsing all of it; null when it needs a real parser. */
 function quickId(buffer: Buffer, start: number, end: number): string | null {

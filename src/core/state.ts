@@ -54,7 +54,7 @@ export type Peer = {
   promisedAt: number
   pending: { clock: number; made: number } | null
   have: Map<Origin, number>
-  /** How far it holds this server's events, on disk or not. */
+  /** R10: how far it holds this server's events in memory; it says so as long as a refusal there is not on its disk. */
   heldOfOurs: number
   ordered: Position
   heardAt: number

@@ -17,6 +17,9 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
+/** The code that a text is, or null. */
+export const readCode = (text: unknown): ErrorCode | null => ERROR_CODES.find((code) => code === text) ?? null
+
 /** Codes after which the same request, with the same id, may be sent again. */
 const RETRIABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unavailable', 'timeout', 'expelled'])
 

@@ -96,7 +96,7 @@ function replay(lines: ReadonlyMap<number, ParsedLine>): State['playlists'] {
   const app = createApplication()
   const state = app.create()
   for (const line of lines.values()) {
-    // Refused before there was anything to apply: that it was so at some moment is for checkRefusals.
+    // There is nothing to apply in a refusal; whether it was true `checkOperations` looks at.
     if (line.log === REFUSALS) continue
     const code = app.folds.get(line.log)?.apply?.(line, state) ?? null
     if (line.skipped !== 'duplicate') assert.equal(code, line.skipped, `at position ${line.n}`)

@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { encode } from '../../protocol/codec.ts'
 import { type Data, isMap } from '../../protocol/envelope.ts'
-import { ERROR_CODES, type ErrorCode, type Refusal, refuse } from '../../protocol/errors.ts'
+import { type ErrorCode, type Refusal, readCode, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { type Answer, firstLine, type Prepared, type Service, type WriteService } from '../../protocol/service.ts'
 import { returned } from './plugins.ts'
@@ -75,7 +75,7 @@ function trying<T>(name: string, work: () => T): T | { refusal: Refusal } {
 function applying(apply: () => unknown): ErrorCode | null {
   try {
     const code = returned(apply()) ?? null
-    return code === null || isCode(code) ? code : 'internal'
+    return code === null ? null : (readCode(code) ?? 'internal')
   } catch {
     return 'internal'
   }
@@ -89,8 +89,6 @@ function wordsFor(code: ErrorCode, describe: () => unknown): string {
     return code
   }
 }
-
-const isCode = (value: unknown): value is ErrorCode => ERROR_CODES.some((code) => code === value)
 
 function readAnswer(said: unknown): Answer | { refusal: Refusal } {
   const refusal = refusalIn(said)
@@ -119,8 +117,9 @@ function readPrepared(said: unknown): Prepared {
 
 function refusalIn(said: unknown): Refusal | null {
   if (!isMap(said) || !isMap(said.refusal)) return null
-  const { code, description } = said.refusal
-  if (!isCode(code) || typeof description !== 'string')
+  const { description } = said.refusal
+  const code = readCode(said.refusal.code)
+  if (code === null || typeof description !== 'string')
     throw new Error('a refusal must have a code of the protocol and a description')
   return refuse(code, description)
 }

@@ -1,7 +1,7 @@
 /** Errors, and what is refused with which code. */
 import { encode } from '../../../protocol/codec.ts'
 import type { Data } from '../../../protocol/envelope.ts'
-import { ERROR_CODES, type ErrorCode, isRetriable } from '../../../protocol/errors.ts'
+import { ERROR_CODES, type ErrorCode, isRetriable, readCode } from '../../../protocol/errors.ts'
 import { type Probe, readReply } from '../probe.ts'
 import { expect, type Rule } from '../rule.ts'
 
@@ -55,8 +55,8 @@ export const ERROR_RULES: readonly Rule[] = [
     says: 'codes are from the closed list, and `retriable` is what the list says',
     async check(probe) {
       for (const { code, retriable } of await refusals(probe)) {
-        const known = ERROR_CODES.find((one) => one === code)
-        expect(known !== undefined, `one of ${ERROR_CODES.join(', ')}`, code)
+        const known = readCode(code)
+        expect(known !== null, `one of ${ERROR_CODES.join(', ')}`, code)
         expect(retriable === isRetriable(known), `retriable ${isRetriable(known)} with ${known}`, retriable)
       }
     },
