@@ -74,9 +74,9 @@ test('batches that nobody reads, bodies that never end, streams that are not rea
   const page = { jsonrpc: '2.0', method: 'history', params: { channel: 'samba', limit: 10 } }
   const batch = JSON.stringify(Array.from({ length: 200 }, (_, id) => ({ ...page, id })))
   const announced = 1_000_000
-  for (let i = 0; i < 200; i++)
+  for (let i = 0; i < 250; i++)
     sockets.push(mute(httpPort, `GET /events?channel=samba&from=0 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`))
-  for (let i = 0; i < 300; i++) sockets.push(mute(httpPort, HEAD(batch.length) + batch))
+  for (let i = 0; i < 400; i++) sockets.push(mute(httpPort, HEAD(batch.length) + batch))
   for (let i = 0; i < 300; i++) sockets.push(mute(httpPort, `${HEAD(announced)}[${' '.repeat(announced / 2)}`))
   await Promise.all(Array.from({ length: 200 }, (_, i) => publish(100 + i)))
   // Whoever comes meanwhile hears at once how it stands, done or refused.
