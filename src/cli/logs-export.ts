@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../platform/config.ts'
 import { csvRow } from './csv.ts'
@@ -50,6 +51,8 @@ export function addLogsExport(logs: Command): void {
 /** Under its name only once it is whole; also after Ctrl-C nothing is left. */
 async function exportToFile(files: readonly LogFile[], format: Format, path: string): Promise<void> {
   if (existsSync(path)) throw new Failure(`${path} is there already — give another name, or remove it`, EXIT.usage)
+  const folder = dirname(path)
+  if (!existsSync(folder)) throw new Failure(`there is no folder ${folder} — make it, or give another name`, EXIT.usage)
   const part = `${path}.part`
   const stream = createWriteStream(part)
   await once(stream, 'open')

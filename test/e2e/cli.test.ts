@@ -219,6 +219,11 @@ test('logs export: everything in one file, as JSON lines or CSV, and never over 
     [again.code, again.errors],
     [2, `compasso: ${path} is there already — give another name, or remove it\n`],
   )
+  const nowhere = await compasso(['logs', 'export', join(folder, 'missing', 'all.csv')], env)
+  assert.deepEqual(
+    [nowhere.code, nowhere.errors],
+    [2, `compasso: there is no folder ${join(folder, 'missing')} — make it, or give another name\n`],
+  )
 })
 
 test('a reader that has enough ends a command quietly', async () => {
