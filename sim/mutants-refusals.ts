@@ -57,8 +57,8 @@ export const REFUSAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'R10: a restart takes it for an outcome like others',
     file: 'core/remember.js',
-    find: 'log === REFUSALS ? recorded(outcome) : outcome',
-    replace: 'outcome',
+    find: 'outcomeOfLine(line)',
+    replace: "outcomeOfLine({ ...line, log: '' })",
     ...LATE,
   },
 ]

@@ -212,3 +212,10 @@ export const MUTANTS: readonly Mutant[] = [
   ...DISK_MUTANTS,
   ...TIME_MUTANTS,
 ]
+
+/** @param source the compiled file that it aims at. @throws unless its text stands there exactly once */
+export function applyMutant(source: string, { name, file, find, replace }: Mutant): string {
+  const times = source.split(find).length - 1
+  if (times !== 1) throw new Error(`mutant "${name}": its text stands ${times} times in ${file}, it must stand once`)
+  return source.replace(find, () => replace)
+}

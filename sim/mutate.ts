@@ -8,7 +8,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MUTANTS, type Mutant } from './mutants.ts'
+import { applyMutant, MUTANTS, type Mutant } from './mutants.ts'
 
 const dist = fileURLToPath(new URL('..', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,16 +22,10 @@ function makeBase(folder: string): void {
 }
 
 /** Makes a copy of the base with one thing changed. */
-function makeCopy(base: string, folder: string, { name, file, find, replace }: Mutant): void {
+function makeCopy(base: string, folder: string, mutant: Mutant): void {
   cpSync(base, folder, { recursive: true })
-  const path = join(folder, 'dist', 'src', file)
-  const text = readFileSync(path, 'utf8')
-  const times = text.split(find).length - 1
-  if (times !== 1) throw new Error(`mutant "${name}": its text stands ${times} times in ${file}, it must stand once`)
-  writeFileSync(
-    path,
-    text.replace(find, () => replace),
-  )
+  const path = join(folder, 'dist', 'src', mutant.file)
+  writeFileSync(path, applyMutant(readFileSync(path, 'utf8'), mutant))
 }
 
 /** @returns the seed that failed and why, or null when none of them did */
