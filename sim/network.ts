@@ -1,5 +1,5 @@
 /** The network: what the weather does to messages, and links that are cut for a while. */
-import { countFault, note, type World } from './world.ts'
+import { countFault, type Link, note, type World } from './world.ts'
 
 /** `topic` PUB to SUB, `direct` between servers and to ref, `request` from clients through the broker and back. */
 export type Channel = 'topic' | 'direct' | 'request'
@@ -7,49 +7,49 @@ export type Channel = 'topic' | 'direct' | 'request'
 /** Carries a message, if the weather lets it. Requests and replies are not doubled: that is what clients' retries do. */
 export function carry(world: World, from: string, to: string, channel: Channel, deliver: () => void): void {
   const { random, weather } = world
+  const link = linkOf(world, from, to)
   const clock = world.trace.sent(from)
-  if (!world.raging) return arrive(world, from, to, clock, random.between(1, 3), channel, deliver)
-  if (world.cuts.has(`${from}>${to}`)) return countFault(world, 'message cut off')
+  const arriveAfter = (delay: number): void => {
+    const number = ++link.sent
+    if (channel === 'request') world.underway++
+    world.schedule.after(delay, () => {
+      if (channel === 'request') world.underway--
+      if (number < link.arrived) countFault(world, 'message overtaken')
+      else link.arrived = number
+      world.trace.received(to, clock)
+      deliver()
+    })
+  }
+  if (!world.raging) return arriveAfter(random.between(1, 3))
+  if (world.cuts.has(link.name)) return countFault(world, 'message cut off')
   if (random.chance(channel === 'topic' ? weather.topicLoss : weather.directLoss))
     return countFault(world, 'message lost')
-  arrive(world, from, to, clock, delay(world, from, to), channel, deliver)
+  arriveAfter(delay(world, link))
   if (channel === 'request' || !random.chance(weather.doubled)) return
   countFault(world, 'message doubled')
-  arrive(world, from, to, clock, delay(world, from, to), channel, deliver)
+  arriveAfter(delay(world, link))
 }
 
-function arrive(
-  world: World,
-  from: string,
-  to: string,
-  clock: ReturnType<World['trace']['sent']>,
-  after: number,
-  channel: Channel,
-  deliver: () => void,
-): void {
-  const key = `${from}>${to}`
-  let link = world.links.get(key)
-  if (link === undefined) {
-    link = { sent: 0, arrived: 0 }
-    world.links.set(key, link)
+function linkOf({ links }: World, from: string, to: string): Link {
+  let ofSender = links.get(from)
+  if (ofSender === undefined) {
+    ofSender = new Map()
+    links.set(from, ofSender)
   }
-  const number = ++link.sent
-  if (channel === 'request') world.underway++
-  world.schedule.after(after, () => {
-    if (channel === 'request') world.underway--
-    if (number < link.arrived) countFault(world, 'message overtaken')
-    else link.arrived = number
-    world.trace.received(to, clock)
-    deliver()
-  })
+  let link = ofSender.get(to)
+  if (link === undefined) {
+    link = { name: `${from}>${to}`, sent: 0, arrived: 0 }
+    ofSender.set(to, link)
+  }
+  return link
 }
 
 /** Some links are slower than others, in one direction only; now and then a message is very late. */
-function delay(world: World, from: string, to: string): number {
+function delay(world: World, { name }: Link): number {
   const { random, weather } = world
   const late = weather.lateness > 0 && random.chance(weather.lateness)
   if (late) countFault(world, 'message late')
-  const slow = weather.slowLinks.has(`${from}>${to}`)
+  const slow = weather.slowLinks.has(name)
   if (slow) countFault(world, 'slow link')
   return random.between(1, weather.delay) * (late ? 10 : 1) * (slow ? 8 : 1)
 }

@@ -28,42 +28,82 @@ export function checkRefusals(
     return 'refusal' in prepared && prepared.refusal.code === code
   }
   const refused = refusedOf(operations, effective)
-  let open = refused.filter((one) => one.from > 0 || !isTrue(one))
-  const close = (isOver: (one: Open) => boolean): void => {
-    for (const { operation, from, before } of open.filter(isOver))
+  const later = refused.filter((one) => one.from > 0 || !isTrue(one)).sort((a, b) => a.from - b.from)
+  /** Those whose time has begun, and for whom it was not true yet. */
+  let open: Open[] = []
+  let begun = 0
+  const failAll = (ones: readonly Open[]): void => {
+    for (const { operation, from, before } of ones)
       fail(
         `${operation.id} (${operation.service}) was refused with ${operation.code}, never so from ${from} to ${before}`,
       )
-    open = open.filter((one) => !isOver(one))
   }
   for (const [n, line] of [...lines].sort(([a], [b]) => a - b)) {
-    if (open.length === 0) break
-    close(({ before }) => before <= n)
+    while (begun < later.length && later[begun]!.from <= n) open.push(later[begun++]!)
+    failAll(open.filter(({ before }) => before <= n))
+    open = open.filter(({ before }) => before > n)
     if (line.skipped === null) app.folds.get(line.log)?.apply?.(line, state)
-    open = open.filter(
-      (one) => !(line.log === decidedBy(one.operation.service) ? n >= one.from : n === one.from) || !isTrue(one),
-    )
+    open = open.filter((one) => (line.log !== decidedBy(one.operation.service) && n !== one.from) || !isTrue(one))
   }
-  close(() => true)
+  failAll([...open, ...later.slice(begun)])
   return refused.length
 }
 
-/** What one client does, and what goes through one life of the broker, is ordered as it happened. */
-const isOrdered = (one: Operation, other: Operation): boolean =>
-  one.client === other.client || (one.brokerLife !== -1 && one.brokerLife === other.brokerLife)
-
-/** Refused operations, with the positions that what was answered before and asked after puts around them. */
+/**
+ * Refused operations, with the positions that what was answered before and asked after puts around them: what one client
+ * does, and what goes through one life of the broker, is ordered as it happened.
+ */
 function refusedOf(operations: readonly Operation[], effective: ReadonlyMap<string, number>): Open[] {
+  const kept = operations.filter(({ id }) => effective.has(id))
   const refused = operations.filter(({ result }) => result === 'refused')
-  return refused.map((operation) => {
-    let from = 0
-    let before = Number.POSITIVE_INFINITY
-    for (const other of operations) {
-      const n = effective.get(other.id)
-      if (n === undefined || !isOrdered(other, operation)) continue
-      if (other.result === 'ok' && other.answeredAt <= operation.invokedAt) from = Math.max(from, n)
-      if (other.invokedAt >= operation.answeredAt) before = Math.min(before, n)
+  const open = new Map(
+    refused.map((operation) => [operation, { operation, from: 0, before: Number.POSITIVE_INFINITY }]),
+  )
+  for (const groupOf of [(one: Operation) => one.client, (one: Operation) => one.brokerLife]) {
+    const members = groupBy(kept, groupOf)
+    for (const [group, its] of groupBy(refused, groupOf)) {
+      if (group === -1) continue
+      const others = members.get(group) ?? []
+      const ok = others.filter(({ result }) => result === 'ok')
+      const answered = highestUpTo(ok.map(({ id, answeredAt }) => [answeredAt, effective.get(id)!]))
+      // The lowest of those from a time on is the highest of what is negative up to it.
+      const asked = highestUpTo(others.map(({ id, invokedAt }) => [-invokedAt, -effective.get(id)!]))
+      for (const operation of its) {
+        const one = open.get(operation)!
+        one.from = Math.max(one.from, answered(operation.invokedAt))
+        one.before = Math.min(one.before, -asked(-operation.answeredAt))
+      }
     }
-    return { operation, from, before }
-  })
+  }
+  return [...open.values()]
+}
+
+function groupBy<T>(list: readonly T[], keyOf: (item: T) => unknown): Map<unknown, T[]> {
+  const groups = new Map<unknown, T[]>()
+  for (const item of list) {
+    const group = groups.get(keyOf(item))
+    if (group === undefined) groups.set(keyOf(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+/** @param points [time, value]  @returns the highest value up to a time, that time included; -Infinity without any */
+function highestUpTo(points: [number, number][]): (time: number) => number {
+  points.sort(([a], [b]) => a - b)
+  let highest = Number.NEGATIVE_INFINITY
+  for (const point of points) {
+    highest = Math.max(highest, point[1])
+    point[1] = highest
+  }
+  return (time) => {
+    let from = 0
+    let to = points.length
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (points[middle]![0] <= time) from = middle + 1
+      else to = middle
+    }
+    return from === 0 ? Number.NEGATIVE_INFINITY : points[from - 1]![1]
+  }
 }

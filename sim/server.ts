@@ -131,7 +131,8 @@ export function feed(cluster: Cluster, server: SimServer, input: Input): void {
     return
   }
   const { replica, life } = server
-  const inputs = [...server.inbox, input]
+  const inputs = server.inbox
+  inputs.push(input)
   server.inbox = []
   for (const effect of step(replica, monotonic(server, world), inputs)) {
     burn(cluster, server, effect)

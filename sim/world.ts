@@ -4,6 +4,9 @@ import type { Schedule } from './schedule.ts'
 import { createTrace, type Trace } from './trace.ts'
 import type { Weather } from './weather.ts'
 
+/** @param name `from>to` */
+export type Link = { name: string; sent: number; arrived: number }
+
 export type World = {
   schedule: Schedule
   random: Random
@@ -12,8 +15,8 @@ export type World = {
   raging: boolean
   /** Directed links that are cut: `from>to`. */
   cuts: Set<string>
-  /** Per directed link, what was sent last and the latest of what has arrived, to see who overtook whom. */
-  links: Map<string, { sent: number; arrived: number }>
+  /** Per sender and receiver, what was sent last and the latest of what has arrived, to see who overtook whom. */
+  links: Map<string, Map<string, Link>>
   /** Copies of requests, and replies, on their way. */
   underway: number
   faults: Map<string, number>

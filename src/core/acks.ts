@@ -1,5 +1,5 @@
 /** Acknowledgements: what is on disk here (held), what will never be made any more (promise), and that we live. */
-import { type AckMessage, type Seqs, sameView } from '../protocol/replica.ts'
+import { type AckMessage, type Origin, type Seqs, sameView } from '../protocol/replica.ts'
 import { showDigest } from './hash.ts'
 import { merge } from './lamport.ts'
 import { nextLog, updateStable } from './ordering.ts'
@@ -15,26 +15,24 @@ const PROMISE_AGAIN_MS = 25
 /** Sends an ack when one is due. `made`, `clock` and `have` are read at the same instant. */
 export function sendAck(r: Replica): void {
   if (r.origin === null) return
-  if (!r.ackDue && r.now - r.ackedAt < (isBusy(r) ? BUSY_MS : IDLE_MS)) return
+  const silent = r.now - r.ackedAt
+  if (!r.ackDue && (silent < BUSY_MS || (silent < IDLE_MS && !isBusy(r)))) return
   r.ackDue = false
   r.ackedAt = r.now
-  const have = Object.fromEntries([...r.logs.values()].map((log) => [log.origin, log.committed]))
+  const have: Seqs = {}
   const held: Seqs = {}
-  for (const log of r.logs.values()) if (log.refusals.size > 0 && log.held > log.committed) held[log.origin] = log.held
+  for (const { origin, committed, held: all, refusals } of r.logs.values()) {
+    have[origin] = committed
+    if (refusals.size > 0 && all > committed) held[origin] = all
+  }
   const view =
     r.active && r.installed !== null ? { number: r.installed.view.number, nonce: r.installed.view.nonce } : null
   const { origin, position: ordered } = r
-  const ack = {
-    type: 'ack' as const,
-    origin,
-    view,
-    made: r.own?.held ?? 0,
-    have,
-    held,
-    ordered,
-    digest: showDigest(r.digest),
-  }
-  r.effects.push({ type: 'publish', message: stamp(r, { ...ack, ask: r.askDue ? r.asked : null }) })
+  const made = r.own?.held ?? 0
+  const ask = r.askDue ? r.asked : null
+  const digest = showDigest(r.digest)
+  const ack = stamp(r, { type: 'ack', origin, view, made, have, held, ordered, digest, ask })
+  r.effects.push({ type: 'publish', message: ack })
   r.askDue = false
   r.promised = r.clock
 }
@@ -46,9 +44,10 @@ export function takeAck(r: Replica, ack: AckMessage): void {
   if (ack.view !== null && ack.view.number > (r.known?.number ?? 0)) r.effects.push({ type: 'report' })
   const peer = r.peers.get(ack.rank)
   if (peer === undefined || peer.member.origin !== ack.origin) return
-  for (const [origin, seq] of Object.entries(ack.have) as [AckMessage['origin'], number][]) {
-    const before = peer.have.get(origin) ?? 0
-    if (seq <= before) continue
+  for (const key in ack.have) {
+    const origin = key as Origin
+    const seq = ack.have[origin]!
+    if (seq <= (peer.have.get(origin) ?? 0)) continue
     peer.have.set(origin, seq)
     const log = r.logs.get(origin)
     if (log !== undefined) updateStable(r, log)

@@ -33,8 +33,12 @@ export function mixDigest(digest: Digest, id: Hash, clock: number, rank: number,
   digest.lo = (lo ^ (hi >>> 13)) >>> 0
 }
 
-export const showDigest = (digest: Digest): string =>
-  digest.hi.toString(16).padStart(8, '0') + digest.lo.toString(16).padStart(8, '0')
+export const showDigest = ({ hi, lo }: Digest): string => showWord(hi) + showWord(lo)
+
+/** Every ack carries a digest, and `toString(16)` is slow with numbers of 32 bits. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const showWord = (word: number): string =>
+  HEX[word >>> 24]! + HEX[(word >>> 16) & 255]! + HEX[(word >>> 8) & 255]! + HEX[word & 255]!
 
 /** Reads what `showDigest` wrote. */
 export const readDigest = (text: string): Digest => ({

@@ -76,7 +76,7 @@ function quorumHeld(r: Replica, log: OriginLog, quorum: number): number {
 
 /** Recomputes what is on a quorum's disks: the larger quorum of the installed and the newest known view. */
 export function updateStable(r: Replica, log: OriginLog): void {
-  if (r.installed === null || r.known === null || r.own === null) return
+  if (r.installed === null || r.known === null || r.own === null || log.stable >= log.held) return
   const stable = quorumHeld(r, log, Math.max(r.installed.view.quorum, r.known.quorum))
   // Nothing counts as held by others before it is held here.
   if (stable > log.stable) log.stable = Math.min(stable, log.held)
