@@ -158,7 +158,7 @@ function send(
   carry(own, server.name, other.server.name, 'direct', () => {
     // A process that died meanwhile hears nothing any more.
     if (running.get(other.server) !== other) return
-    const input: TimekeepingInput = { type: 'message', from, message: structuredClone(message) }
+    const input: TimekeepingInput = { type: 'message', from, message }
     if (other.server.pausedUntil > world.schedule.now) return void other.inbox.push(input)
     look(context, other)
     step(context, other, input)

@@ -32,3 +32,14 @@ test('what is no line is null', () => {
   for (const text of ['', '{', '[]', 'null', '{"n":1}', '{"n":1,"clock":1,"origin":"x","seq":1,"id":"a","time":1}'])
     assert.equal(parseLine(text, 'publications'), null)
 })
+
+test('the body keeps every key of its own, whatever its name', () => {
+  const head = { clock: 7, origin: makeOrigin(1 as Rank, 2), seq: 3, id: 'a', time: 5 }
+  const body = JSON.parse('{"b":1,"__proto__":{"c":2},"log":"own","skipped":"own","10":[]}')
+  const parsed = parseLine(makeLine(head, body), 'votes')!
+  assert.equal(JSON.stringify(parsed.body), JSON.stringify(body))
+  assert.equal(Object.getPrototypeOf(parsed.body), Object.prototype)
+  const skipped = JSON.parse('{"b":1,"__proto__":{"c":2},"log":"votes","skipped":"duplicate"}')
+  const { log, skipped: why, body: rest } = parseLine(makeLine(head, skipped), SKIPPED)!
+  assert.deepEqual([log, why, JSON.stringify(rest)], ['votes', 'duplicate', '{"b":1,"__proto__":{"c":2}}'])
+})
