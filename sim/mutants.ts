@@ -43,8 +43,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ack before fsync',
     file: 'core/acks.js',
-    find: '[log.origin, log.committed]',
-    replace: '[log.origin, log.held]',
+    find: 'have[origin] = committed',
+    replace: 'have[origin] = all',
     ...{ profile: 'blackouts', seeds: 300 },
   },
   {
@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'have for made',
     file: 'core/acks.js',
-    find: 'made: r.own?.held ?? 0',
-    replace: 'made: r.own?.committed ?? 0',
+    find: 'const made = r.own?.held ?? 0',
+    replace: 'const made = r.own?.committed ?? 0',
     ...{ profile: 'storm', seeds: 100 },
   },
   {
