@@ -47,6 +47,7 @@ export function createCheck(note: (text: string) => void): Check {
   const quorums = createQuorums()
   const kept = new Map<string, Kept>()
   let steps = 0
+  let newest = 0
   const fail = (what: string): void => {
     note(`FAILED: ${what}`)
     failures.push(what)
@@ -102,7 +103,7 @@ export function createCheck(note: (text: string) => void): Check {
       quorums.stepped(replica)
       const added = addedTooMuch(replica, kept.get(instance))
       kept.set(instance, keptOf(replica))
-      const wrong = added ?? (++steps % LOOK_EVERY === 0 ? overgrown(replica) : null)
+      const wrong = added ?? (++steps % LOOK_EVERY === 0 ? overgrown(replica, newest) : null)
       if (wrong !== null) fail(`server ${rank} keeps too much: ${wrong}`)
     },
     stopped(rank, disk, power) {
@@ -135,6 +136,7 @@ export function createCheck(note: (text: string) => void): Check {
       }
     },
     issued(view) {
+      newest = Math.max(newest, view.number)
       const wrong = quorums.issued(view)
       if (wrong !== null) fail(wrong)
     },

@@ -5,13 +5,15 @@ import type { Replica } from '../src/core/replica.ts'
 const SLACK = 16 * 1024
 const MOST_PAST = 500
 
-/** @returns what is too large, or null */
-export function overgrown(r: Replica): string | null {
+/** @param newest the number of the newest view that was issued  @returns what is too large, or null */
+export function overgrown(r: Replica, newest: number): string | null {
   const most = 2 * r.options.lagBytes + SLACK
-  // Who is being let in holds events that the others have ordered since, until it has copied their lines.
-  const joining = r.own === null ? r.options.unorderedBytes : 0
+  // Who is being let in, or was left out and does not know yet, holds events that the others have ordered since: those
+  // wait for it no more, and it lets go of them when it has copied their lines.
+  const isOutside = r.own === null || (r.known?.number ?? 0) < newest
+  const held = most + (isOutside ? r.options.unorderedBytes : 0)
   for (const log of r.logs.values())
-    if (log.bytes > most + joining) return `${log.bytes} bytes of events of ${log.origin}, at most ${most + joining}`
+    if (log.bytes > held) return `${log.bytes} bytes of events of ${log.origin}, at most ${held}`
   // A view with few members still has to end what all ranks that count began; a quorum is more than half of those.
   const ranks = Math.max(r.peers.size + 1, 2 * (r.known?.quorum ?? 1) - 1)
   if (r.logs.size > 4 * ranks + 4) return `logs of ${r.logs.size} origins, with ${ranks} ranks`

@@ -66,6 +66,7 @@ export function cutLinks(
   const links = others.flatMap((b) =>
     both ? [`${a}>${b}`, `${b}>${a}`] : [world.random.chance(0.5) ? `${a}>${b}` : `${b}>${a}`],
   )
+  world.timesCut++
   for (const link of links) world.cuts.add(link)
   countFault(world, both ? kind : `${kind}, one way`)
   note(world, a, `cut off: ${links.join(' ')}`)

@@ -60,12 +60,12 @@ export function watchSplits(cluster: Cluster): void {
   look()
 }
 
-/** The links that are cut, and the lives of the servers; null when there is no split, or a server is down. */
+/** The links that are cut, by which cut, and the lives of the servers; null when there is no split, or a server is down. */
 function whatIsWrong(cluster: Cluster): string | null {
-  const { cuts } = cluster.world
+  const { cuts, timesCut } = cluster.world
   const servers = wanted(cluster)
   if (cuts.size === 0 || servers.some((server) => server.replica === null)) return null
-  return `${[...cuts].join(' ')} (lives ${servers.map((server) => server.life).join(' ')})`
+  return `${[...cuts].join(' ')} (cut ${timesCut}, lives ${servers.map((server) => server.life).join(' ')})`
 }
 
 const positionOf = ({ replica }: SimServer): number => replica?.position ?? 0

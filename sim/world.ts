@@ -15,6 +15,8 @@ export type World = {
   raging: boolean
   /** Directed links that are cut: `from>to`. */
   cuts: Set<string>
+  /** How often links were cut. */
+  timesCut: number
   /** Per sender and receiver, what was sent last and the latest of what has arrived, to see who overtook whom. */
   links: Map<string, Map<string, Link>>
   /** Copies of requests, and replies, on their way. */
@@ -32,6 +34,7 @@ export function createWorld(schedule: Schedule, random: Random, weather: Weather
     weather,
     raging: true,
     cuts: new Set(),
+    timesCut: 0,
     links: new Map(),
     underway: 0,
     faults: new Map(),

@@ -157,10 +157,13 @@ function firstView(state: RefState, asking: Registered[], now: number, nonce: st
   const kept = inside.filter(counts).length
   // N may have been larger than what is known of it here; the servers know the quorum that it had.
   const quorum = Math.max(quorumOf(ranks.length), ...servers.map((server) => server.heard.report.quorum))
+  // Servers are added to a view that is installed, so a first view that nobody has installed was of the configured ranks.
+  const isKnown = known === FIRST_VIEW && quorum === quorumOf(ranks.length)
+  const most = isKnown ? ranks.length : 2 * quorum - 1
   const all = ranks.every((rank) => inside.some((server) => server.heard.report.rank === rank))
   if (inside.length > 0) state.stalledSince ??= now
   const waited = state.stalledSince !== null && now - state.stalledSince >= GRACE_MS
-  if (kept < quorum ? !all || inside.length < 2 * quorum - 1 : !all && !waited) return null
+  if (kept < quorum ? !all || inside.length < most : !all && !waited) return null
   const members = inside.map((server) => memberOf(server, known + 1))
   return makeView(
     state,

@@ -255,3 +255,18 @@ test('what is no state is refused with a reason', () => {
   ])
     assert.throws(() => readPersisted(wrong), /must|not/)
 })
+
+test('four whose first view nobody installed begin again, though ref has lost its state: there cannot be a fifth', () => {
+  const lost = createRefState(null, 4, 0)
+  for (const n of [1, 2, 3]) beat(lost, 10, { ...fresh(n), known: 1 }, { quorum: 3 })
+  assert.equal(members(lost.view), undefined, 'the fourth may hold what was acknowledged')
+  beat(lost, 20, fresh(4))
+  assert.deepEqual([members(lost.view), lost.view?.number], [[1, 2, 3, 4], 2])
+})
+
+test('after later views, a quorum of three may be one of five', () => {
+  const lost = createRefState(null, 4, 0)
+  for (let now = 0; now < 20_000; now += 500)
+    for (const n of [1, 2, 3, 4]) beat(lost, now, { ...fresh(n), known: 2 }, { quorum: 3 })
+  assert.equal(members(lost.view), undefined)
+})
